@@ -1,0 +1,339 @@
+"""What is asked for: the options of a study and of a run, checked once and kept as JSON.
+
+Nothing here knows data, models or devices; each later module checks what only it can.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from jaxorder.errors import RequestError
+
+SCHEMA = 1
+
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Schedule = Literal["constant", "cosine", "step", "warmup_cosine"]
+Precision = Literal["float32", "bfloat16"]
+Order = Literal["member", "shared"]
+Keep = Literal["last", "log", "all"]
+Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions:
+    """Options that every run of a study shares.
+
+    An option of None takes the architecture's default, which `plan` prints.
+
+    Attributes:
+        data: Source of the data: digits, mnist, fashion_mnist or npz:PATH.
+        data_dir: Folder of prepared TFDS data sets; None is TFDS's own default.
+        train_examples: Size of a fixed stratified choice of the training examples.
+        test_examples: Size of a fixed stratified choice of the test examples.
+        members: Networks an ensemble, each with seeds of its own.
+        epochs: Passes through the training examples.
+        seed: Seed of the study, from which the streams of every member come.
+        optimizer: Update rule: sgd, momentum, adam or adamw.
+        learning_rate: Largest learning rate of the schedule.
+        momentum: Momentum of the optimizer "momentum".
+        weight_decay: L2 penalty; decoupled from the gradient with adamw.
+        schedule: Learning rate over time: constant, cosine, step or warmup_cosine.
+        batch_size: Examples a mini-batch.
+        precision: Numbers of the forward and backward pass; weights stay float32.
+        order: Mini-batches drawn for each member alone, or the same for all.
+        share_streams: Leave the architecture out of the seeds: member i of each
+            architecture then sees the same mini-batches.
+        snapshots: When to record: log:10 (ten a decade in the first epoch), epoch,
+            every:K (steps), joined by commas; step 0 and the last step always.
+        record: More to record for each example: loss, margin, true_logprob,
+            error_norm, probability (the last at the last snapshot only).
+        record_examples: Bound on the examples recorded of a split, stratified.
+        keep_checkpoints: Keep the last one, those at a doubling of steps, or all.
+        checkpoint_seconds: Least time between two checkpoints that only guard
+            against a crash.
+        block_members: Members trained in one pass; None is as many as memory holds.
+    """
+
+    data: str
+    data_dir: Path | None = None
+    train_examples: int | None = None
+    test_examples: int | None = None
+    members: int = 16
+    epochs: int = 30
+    seed: int = 0
+    optimizer: Optimizer | None = None
+    learning_rate: float | None = None
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Schedule = "constant"
+    batch_size: int | None = None
+    precision: Precision = "float32"
+    order: Order = "member"
+    share_streams: bool = False
+    snapshots: str = "log:10,epoch"
+    record: tuple[Quantity, ...] = ()
+    record_examples: int | None = None
+    keep_checkpoints: Keep = "last"
+    checkpoint_seconds: float = 30.0
+    block_members: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("members", "epochs"):
+            _check_whole(name, getattr(self, name), least=1)
+        for name in (
+            "train_examples",
+            "test_examples",
+            "batch_size",
+            "record_examples",
+            "block_members",
+        ):
+            if getattr(self, name) is not None:
+                _check_whole(name, getattr(self, name), least=1)
+        _check_whole("seed", self.seed, least=0, most=2**32 - 1)
+        _check_range("learning_rate", self.learning_rate, above=0.0)
+        _check_range("momentum", self.momentum, least=0.0, below=1.0)
+        _check_range("weight_decay", self.weight_decay, least=0.0)
+        _check_range("checkpoint_seconds", self.checkpoint_seconds, least=0.0)
+        _check_choices(self)
+        parse_snapshots(self.snapshots)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(StudyOptions):
+    """Everything that one run is asked to do: a study's options and one model.
+
+    Attributes:
+        model: Architecture, `NAME[:key=value,...]`.
+    """
+
+    model: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_model(self.model)
+
+    @classmethod
+    def of_study(cls, options: StudyOptions, model: str) -> "RunConfig":
+        """Return the configuration of one model of a study."""
+        return cls(model=model, **_fields(options))
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "RunConfig":
+        """Return the configuration that `to_json` wrote."""
+        return cls(**_from_json(document))
+
+    def with_defaults(self, defaults: Mapping[str, Any]) -> "RunConfig":
+        """Return the configuration with an architecture's defaults where None."""
+        missing = {k: v for k, v in defaults.items() if getattr(self, k) is None}
+        return dataclasses.replace(self, **missing)
+
+
+def to_json(options: StudyOptions) -> dict[str, Any]:
+    """Return options as a JSON document."""
+    return _fields(options) | {
+        "data_dir": None if options.data_dir is None else str(options.data_dir),
+        "record": list(options.record),
+    }
+
+
+def options_from_json(document: Mapping[str, Any]) -> StudyOptions:
+    """Return the study's options that `to_json` wrote."""
+    return StudyOptions(**_from_json(document))
+
+
+def _fields(options: StudyOptions) -> dict[str, Any]:
+    return {f.name: getattr(options, f.name) for f in dataclasses.fields(options)}
+
+
+def _from_json(document: Mapping[str, Any]) -> dict[str, Any]:
+    folder = document["data_dir"]
+    return dict(document) | {
+        "data_dir": None if folder is None else Path(folder),
+        "record": tuple(document["record"]),
+    }
+
+
+def option_name(field: str) -> str:
+    """Return a field as the command line writes it: `batch_size`: `--batch-size`."""
+    return "--" + field.replace("_", "-")
+
+
+def _check_whole(
+    field: str, value: object, *, least: int, most: int | None = None
+) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and value >= least and (most is None or value <= most):
+        return
+    allowed = f"at least {least}" if most is None else f"from {least} to {most}"
+    raise RequestError(
+        f"{option_name(field)} {value}: must be a whole number, {allowed}"
+    )
+
+
+def _check_range(
+    field: str,
+    value: float | None,
+    *,
+    least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> None:
+    if value is None:
+        return
+    if math.isfinite(value) and value >= least and above < value < below:
+        return
+    bounds = [
+        f"at least {least:g}" if least > -math.inf else "",
+        f"above {above:g}" if above > -math.inf else "",
+        f"below {below:g}" if below < math.inf else "",
+    ]
+    allowed = " and ".join(bound for bound in bounds if bound)
+    raise RequestError(f"{option_name(field)} {value}: must be {allowed}")
+
+
+def _check_choices(options: StudyOptions) -> None:
+    choices = {
+        "optimizer": (*get_args(Optimizer), None),
+        "schedule": get_args(Schedule),
+        "precision": get_args(Precision),
+        "order": get_args(Order),
+        "keep_checkpoints": get_args(Keep),
+    }
+    for field, allowed in choices.items():
+        _check_choice(field, getattr(options, field), allowed)
+    for quantity in options.record:
+        _check_choice("record", quantity, get_args(Quantity))
+
+
+def _check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
+    if value not in allowed:
+        words = ", ".join(str(choice) for choice in allowed if choice is not None)
+        raise RequestError(f"{option_name(field)} {value}: must be one of {words}")
+
+
+# ---- models
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """An architecture's name and the keys given with it."""
+
+    name: str
+    options: Mapping[str, str]
+
+
+def parse_model(text: str) -> ModelSpec:
+    """Split a model string into its name and keys.
+
+    Args:
+        text: `NAME[:key=value,...]`.
+
+    Returns:
+        The name and the values by key, as text.
+
+    Raises:
+        RequestError: Where the text does not have that form or repeats a key.
+
+    Example:
+        >>> parse_model("mlp:widths=64-64,linear=true").options
+        {'widths': '64-64', 'linear': 'true'}
+    """
+    name, colon, rest = text.partition(":")
+    pairs = [part.partition("=") for part in rest.split(",")] if colon else []
+    options = {key: value for key, _, value in pairs}
+    complete = all(key and equals and value for key, equals, value in pairs)
+    if not name or not complete or len(options) < len(pairs):
+        raise RequestError(
+            f"--models {text}: must be NAME or NAME:key=value,key=value, each key once"
+        )
+    return ModelSpec(name, options)
+
+
+def folder_name(model: str) -> str:
+    """Return a model string made safe for a file name.
+
+    Example:
+        >>> folder_name("mlp:widths=64-64,linear=true")
+        'mlp_widths=64-64_linear=true'
+    """
+    return re.sub(r"[^A-Za-z0-9.=_-]", "_", model)
+
+
+def check_models(models: Sequence[str]) -> None:
+    """Refuse a list of models that is empty or would share a run folder.
+
+    Raises:
+        RequestError: Where no model, or two of the same folder, are given.
+    """
+    if not models:
+        raise RequestError("--models: at least one model is needed")
+    seen: dict[str, str] = {}
+    for model in models:
+        parse_model(model)
+        folder = folder_name(model).lower()
+        if folder in seen:
+            raise RequestError(
+                f"--models {seen[folder]} {model}: both would be written to the "
+                f"folder {folder}; name each model once"
+            )
+        seen[folder] = model
+
+
+# ---- snapshots
+
+_Steps = Callable[[int, int], set[int]]
+
+
+def snapshot_steps(text: str, steps_per_epoch: int, epochs: int) -> list[int]:
+    """Return the steps at which every member is evaluated, step 0 and the last included.
+
+    Args:
+        text: Rules joined by commas: `log:10`, `epoch`, `every:K`.
+        steps_per_epoch: Steps an epoch, at least 1.
+        epochs: Epochs, at least 1.
+
+    Returns:
+        Increasing steps.
+
+    Example:
+        >>> snapshot_steps("log:3,epoch", steps_per_epoch=10, epochs=3)
+        [0, 1, 2, 5, 10, 20, 30]
+    """
+    steps = {0, steps_per_epoch * epochs}
+    for rule in parse_snapshots(text):
+        steps |= rule(steps_per_epoch, epochs)
+    return sorted(steps)
+
+
+def parse_snapshots(text: str) -> list[_Steps]:
+    """Return the rules of a snapshot schedule.
+
+    Raises:
+        RequestError: Where a rule is none of `log:N`, `epoch` and `every:K`.
+    """
+    return [_parse_rule(text, rule) for rule in text.split(",")]
+
+
+def _parse_rule(text: str, rule: str) -> _Steps:
+    name, _, number = rule.partition(":")
+    count = int(number) if re.fullmatch(r"[1-9][0-9]{0,8}", number) else 0
+    if name == "log" and count:
+        return lambda steps_per_epoch, _: _log_steps(count, steps_per_epoch)
+    if name == "every" and count:
+        return lambda per_epoch, epochs: set(range(0, per_epoch * epochs + 1, count))
+    if rule == "epoch":
+        return lambda per_epoch, epochs: {per_epoch * e for e in range(epochs + 1)}
+    raise RequestError(
+        f"--snapshots {text}: each rule must be log:N, epoch or every:K with whole "
+        "N, K from 1 on, joined by commas"
+    )
+
+
+def _log_steps(per_decade: int, last: int) -> set[int]:
+    decades = math.log10(last) if last > 1 else 0.0
+    exponents = range(math.floor(decades * per_decade) + 1)
+    return {min(last, round(10 ** (i / per_decade))) for i in exponents}

@@ -1,0 +1,12 @@
+"""The two ways in which a request can end badly, told apart by exit code."""
+
+
+class RequestError(ValueError):
+    """The request was wrong: one line that names the option, the value and what is allowed.
+
+    The command line prints the line and exits with 2; nothing is left on disk.
+    """
+
+
+class WorkError(RuntimeError):
+    """The work failed although the request was sound: exit code 1."""

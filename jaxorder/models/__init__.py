@@ -1,0 +1,21 @@
+"""Architectures: the only place that knows Flax."""
+
+from jaxorder.models.registry import (
+    ARCHITECTURES,
+    Model,
+    architecture,
+    build,
+    from_module,
+    options_text,
+    parameter_count,
+)
+
+__all__ = [
+    "ARCHITECTURES",
+    "Model",
+    "architecture",
+    "build",
+    "from_module",
+    "options_text",
+    "parameter_count",
+]

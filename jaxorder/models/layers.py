@@ -1,0 +1,73 @@
+"""Layers that the architectures share, as Flax Linen modules."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Key
+
+from jaxorder.models.conv import convolve, same_pads
+
+Activation = Callable[[Array], Array]
+ACTIVATIONS: dict[str, Activation] = {
+    "elu": nn.elu,
+    "gelu": nn.gelu,
+    "relu": nn.relu,
+    "tanh": jnp.tanh,
+}
+
+
+class Conv(nn.Module):
+    """A convolution of stride 1 that keeps the image's size, with a bias."""
+
+    filters: int
+    window: tuple[int, int]
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "example height width channel"]) -> Array:
+        """Convolve images."""
+        shape = (*self.window, x.shape[-1], self.filters)
+        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        bias = self.param("bias", nn.initializers.zeros, (self.filters,))
+        pads = same_pads(x.shape[1:3], self.window)
+        x = convolve(x.astype(self.dtype), kernel.astype(self.dtype), (1, 1), pads)
+        return x + bias.astype(self.dtype)
+
+
+class Dropout(nn.Module):
+    """Set a share of the values to zero while training, and scale up the rest."""
+
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: Array, training: bool) -> Array:
+        """Drop values, drawn from the stream `dropout`, if training."""
+        if not training or self.rate == 0:
+            return x
+        return x * keep_mask(self.make_rng("dropout"), self.rate, x.shape, x.dtype)
+
+
+def keep_mask(
+    key: Key[Array, ""], rate: float, shape: tuple[int, ...], dtype: DTypeLike
+) -> Array:
+    """Return 0 with probability rate and 1 / (1 - rate) else.
+
+    The rate is met to 1/256 where it is a multiple of it, as 0.25 and 0.5 are, at a
+    quarter of the random bits of a comparison of floats, else to 1/65536: drawing
+    bits is a large part of a small network's step on a CPU.
+    """
+    number = jnp.uint8 if (rate * 256).is_integer() else jnp.uint16
+    per_word = 4 // number.dtype.itemsize
+    size = 1
+    for extent in shape:
+        size *= extent
+    words = jax.random.bits(key, (-(-size // per_word),), jnp.uint32)
+    numbers = lax.bitcast_convert_type(words, number).reshape(-1)[:size]
+    levels = jnp.iinfo(number).max + 1
+    dropped = round(rate * levels)
+    scale = levels / (levels - dropped)
+    return jnp.where(numbers.reshape(shape) >= dropped, scale, 0).astype(dtype)

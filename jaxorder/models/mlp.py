@@ -1,0 +1,38 @@
+"""Fully connected networks."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float
+
+from jaxorder.models.layers import Activation, Dropout
+
+
+class MLP(nn.Module):
+    """Dense layers of given widths, each with an activation; none: softmax regression.
+
+    Attributes:
+        classes: Outputs.
+        widths: Units of the hidden layers.
+        activation: Non-linearity; None makes the network linear.
+        dropout: Share of each hidden layer's units dropped while training.
+        dtype: Type of the computation; parameters are float32.
+    """
+
+    classes: int
+    widths: tuple[int, ...]
+    activation: Activation | None
+    dropout: float
+    dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "example *input"], training: bool
+    ) -> Float[Array, "example class"]:
+        """Return the logits."""
+        x = x.reshape(x.shape[0], -1)
+        for i, width in enumerate(self.widths):
+            x = nn.Dense(width, dtype=self.dtype, name=f"dense_{i}")(x)
+            x = x if self.activation is None else self.activation(x)
+            x = Dropout(self.dropout, name=f"dropout_{i}")(x, training)
+        return nn.Dense(self.classes, dtype=self.dtype, name="output")(x)

@@ -1,0 +1,217 @@
+"""From a model string to the two functions that the ensemble maps over members."""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax.typing import DTypeLike
+from jaxtyping import Array, Float, Key, PyTree
+
+from jaxorder.config import ModelSpec, parse_model
+from jaxorder.errors import RequestError
+from jaxorder.models.layers import ACTIVATIONS, Activation
+from jaxorder.models.mlp import MLP
+from jaxorder.models.vgg import SmallStVGG
+
+Parameters = PyTree[Float[Array, "..."]]
+
+
+class Model(NamedTuple):
+    """One member's network as pure functions.
+
+    Attributes:
+        init: Key to parameters.
+        logits: Parameters, inputs [example *input] and a key for dropout to logits
+            [example class] in float32. Without a key nothing is dropped: evaluation.
+    """
+
+    init: Callable[[Key[Array, ""]], Parameters]
+    logits: Callable[..., Float[Array, "example class"]]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What the registry knows of an architecture.
+
+    Attributes:
+        summary: A line for a listing.
+        keys: Each key's default, as text.
+        training: Defaults of the training options.
+        module: Checked keys, input shape, classes and type to a module.
+    """
+
+    summary: str
+    keys: Mapping[str, str]
+    training: Mapping[str, Any]
+    module: Callable[["Keys", tuple[int, ...], int, DTypeLike], nn.Module]
+
+
+class Keys:
+    """The keys of a model string, read by type."""
+
+    def __init__(self, text: str, values: Mapping[str, str]) -> None:
+        self._text = text
+        self._values = values
+
+    def flag(self, key: str) -> bool:
+        """Return a key that is true or false."""
+        return self._choice(key, {"true": True, "false": False})
+
+    def activation(self) -> Activation | None:
+        """Return the non-linearity; None for a linear network."""
+        chosen = self._choice("activation", ACTIVATIONS)
+        return None if self.flag("linear") else chosen
+
+    def share(self, key: str, below: float) -> float:
+        """Return a key that is a number from 0 to less than a bound."""
+        try:
+            value = float(self._values[key])
+        except ValueError:
+            value = -1.0
+        if not 0 <= value < below:
+            raise self._refused(key, f"a number from 0 to below {below:g}")
+        return value
+
+    def widths(self, key: str) -> tuple[int, ...]:
+        """Return a key that is `none` or widths joined by hyphens."""
+        value = self._values[key]
+        parts = [] if value == "none" else value.split("-")
+        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+            raise self._refused(key, "none or widths from 1 on, as 128-64")
+        return tuple(int(part) for part in parts)
+
+    def _choice(self, key: str, choices: Mapping[str, Any]) -> Any:
+        if self._values[key] not in choices:
+            raise self._refused(key, "one of " + ", ".join(choices))
+        return choices[self._values[key]]
+
+    def _refused(self, key: str, allowed: str) -> RequestError:
+        value = self._values[key]
+        return RequestError(f"--models {self._text}: {key}={value} must be {allowed}")
+
+
+def _mlp(
+    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
+) -> nn.Module:
+    del input_shape
+    widths, dropout = keys.widths("widths"), keys.share("dropout", below=1)
+    return MLP(classes, widths, keys.activation(), dropout, dtype)
+
+
+def _small_st_vgg(
+    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
+) -> nn.Module:
+    _check_images("small_st_vgg", input_shape, least=4)
+    # the dense layer drops twice as much
+    dropout = keys.share("dropout", below=0.5)
+    return SmallStVGG(classes, keys.activation(), dropout, dtype)
+
+
+def _check_images(name: str, input_shape: tuple[int, ...], least: int) -> None:
+    if len(input_shape) != 3 or min(input_shape[:2]) < least:
+        shape = " x ".join(map(str, input_shape))
+        raise RequestError(
+            f"--models {name}: needs images of at least {least} x {least} pixels with "
+            f"channels; the data's inputs are {shape}"
+        )
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "mlp": Architecture(
+        "fully connected; widths=none is softmax regression",
+        {"widths": "256-128", "activation": "relu", "dropout": "0", "linear": "false"},
+        {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 64},
+        _mlp,
+    ),
+    "small_st_vgg": Architecture(
+        "4 convolutions (32, 32, 64, 64) and a dense layer of 256",
+        {"activation": "elu", "dropout": "0.25", "linear": "false"},
+        {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64},
+        _small_st_vgg,
+    ),
+}
+
+
+def architecture(text: str) -> Architecture:
+    """Return the architecture of a model string.
+
+    Raises:
+        RequestError: Where the name or a key is unknown.
+    """
+    spec = parse_model(text)
+    if spec.name not in ARCHITECTURES:
+        raise RequestError(_unknown("model", text, spec.name, ARCHITECTURES))
+    known = ARCHITECTURES[spec.name]
+    for key in spec.options:
+        if key not in known.keys:
+            raise RequestError(_unknown("key", text, key, known.keys))
+    return known
+
+
+def _unknown(kind: str, text: str, got: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(got, known, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"--models {text}: no {kind} {got}{hint}; there are {', '.join(known)}"
+
+
+def build(
+    text: str, input_shape: tuple[int, ...], classes: int, precision: str = "float32"
+) -> Model:
+    """Return a model string's network for inputs of a shape.
+
+    Args:
+        text: `NAME[:key=value,...]`.
+        input_shape: Shape of one input, [height, width, channel] or [feature].
+        classes: Outputs, at least 2.
+        precision: `float32` or `bfloat16`, of the computation; parameters and logits
+            are float32.
+
+    Returns:
+        The network as two pure functions.
+
+    Raises:
+        RequestError: Where a name, key or value is not allowed, or the inputs do not
+            suit the architecture.
+    """
+    known, spec = architecture(text), parse_model(text)
+    keys = Keys(text, {**known.keys, **spec.options})
+    module = known.module(keys, input_shape, classes, jnp.dtype(precision))
+    return from_module(module, input_shape)
+
+
+def from_module(module: nn.Module, input_shape: tuple[int, ...]) -> Model:
+    """Return a Linen module, called with inputs and `training`, as two functions."""
+
+    def init(key: Key[Array, ""]) -> Parameters:
+        one = jnp.zeros((1, *input_shape))
+        return module.init({"params": key}, one, training=False)["params"]
+
+    def logits(
+        params: Parameters,
+        inputs: Float[Array, "example *input"],
+        dropout_key: Key[Array, ""] | None = None,
+    ) -> Float[Array, "example class"]:
+        training = dropout_key is not None
+        rngs = {"dropout": dropout_key} if training else None
+        outputs = module.apply(
+            {"params": params}, inputs, training=training, rngs=rngs
+        )
+        return jnp.asarray(outputs, jnp.float32)
+
+    return Model(init, logits)
+
+
+def parameter_count(model: Model) -> int:
+    """Return the number of a network's parameters, without computing any."""
+    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def options_text(text: str) -> dict[str, str]:
+    """Return every key of a model string with the value that it has."""
+    spec: ModelSpec = parse_model(text)
+    return {**architecture(text).keys, **spec.options}

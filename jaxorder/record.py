@@ -1,0 +1,312 @@
+"""What every member predicted for every example at every snapshot, as zarr arrays.
+
+A record is a zarr group with one group a split. Arrays are [snapshot, member,
+example], in chunks of one snapshot and one block of members, so that blocks are
+written and moved without touching one another. Entries not written hold the fill
+value. A block's commit counter, beside the record, says up to which snapshot its
+chunks are complete and on disk; readers trust nothing beyond it.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from jaxtyping import Bool, Float, Int, Integer, Shaped
+from zarr.errors import ZarrUserWarning
+
+from jaxorder.files import read_json, sync, write_json
+
+RECORD = "record.zarr"
+COMMITS = "commits"
+Floats = Float[np.ndarray, "member example"]
+
+
+def prediction_type(classes: int) -> np.dtype:
+    """Return the type of predictions: uint8, or uint16 from 256 classes on."""
+    return np.dtype(np.uint8 if classes < 256 else np.uint16)
+
+
+def not_recorded(kind: np.dtype) -> int:
+    """Return the prediction that means "not recorded": 255 or 65535."""
+    return int(np.iinfo(kind).max)
+
+
+@dataclass(frozen=True)
+class RecordedSplit:
+    """The examples of a split that are recorded.
+
+    Attributes:
+        label: What the members are trained towards.
+        example_id: Positions in the named source.
+    """
+
+    label: Integer[np.ndarray, "example"]
+    example_id: Int[np.ndarray, "example"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a record, known before the first step.
+
+    Attributes:
+        steps: Steps of the snapshots.
+        epochs: The same in epochs.
+        seeds: A number for each member's streams.
+        splits: Recorded examples by split.
+        classes: Names of the classes.
+        block: Members a block; the last block may hold fewer.
+        quantities: Recorded beside the predictions.
+        inputs: Mean and deviation that the inputs were standardised by.
+    """
+
+    steps: Int[np.ndarray, "snapshot"]
+    epochs: Float[np.ndarray, "snapshot"]
+    seeds: Shaped[np.ndarray, "member"]
+    splits: Mapping[str, RecordedSplit]
+    classes: Sequence[str]
+    block: int
+    quantities: Sequence[str]
+    inputs: Mapping[str, np.ndarray]
+
+
+def create(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
+    """Make an empty record.
+
+    Args:
+        path: Folder of the record, which must not exist.
+        layout: Its shape.
+        attributes: JSON values kept with it, such as digests and versions.
+    """
+    root = zarr.create_group(
+        path, attributes={"class_names": list(layout.classes), **attributes}
+    )
+    for name, values in layout.inputs.items():
+        _store(root, name, values, ("input_axis",))
+    for name, split in layout.splits.items():
+        _create_split(root.create_group(name), layout, split, attributes)
+
+
+def _create_split(
+    group: zarr.Group,
+    layout: Layout,
+    split: RecordedSplit,
+    attributes: Mapping[str, Any],
+) -> None:
+    group.attrs.update(
+        {
+            "class_names": list(layout.classes),
+            "coordinates": "step epoch seed example_id",
+            **attributes,
+        }
+    )
+    _store(group, "step", layout.steps, ("snapshot",))
+    _store(group, "epoch", layout.epochs, ("snapshot",))
+    _store(group, "seed", layout.seeds, ("member",))
+    _store(group, "example_id", split.example_id, ("example",))
+    _store(group, "label", split.label, ("example",))
+    _reserve(group, layout, "finite", np.dtype(bool), False)
+    kind = prediction_type(len(layout.classes))
+    _reserve(group, layout, "prediction", kind, not_recorded(kind), len(split.label))
+    for name in layout.quantities:
+        extra = [len(layout.classes)] if name == "probability" else []
+        kind = np.dtype(np.float16 if name == "probability" else np.float32)
+        _reserve(group, layout, name, kind, np.nan, len(split.label), *extra)
+
+
+def _store(
+    group: zarr.Group, name: str, values: np.ndarray, dimensions: tuple[str, ...]
+) -> None:
+    group.create_array(name, data=values, dimension_names=dimensions)
+
+
+def _reserve(
+    group: zarr.Group,
+    layout: Layout,
+    name: str,
+    kind: np.dtype,
+    fill: float,
+    *shape: int,
+) -> None:
+    """Make an array that is written block by block and snapshot by snapshot."""
+    # one snapshot's probabilities are kept, but on the record's own axes
+    group.create_array(
+        name,
+        shape=(len(layout.steps), len(layout.seeds), *shape),
+        chunks=(1, layout.block, *shape),
+        dtype=kind,
+        fill_value=fill,
+        dimension_names=("snapshot", "member", "example", "class")[: 2 + len(shape)],
+    )
+
+
+@dataclass(frozen=True)
+class Commit:
+    """How far a block of members is, durably.
+
+    Attributes:
+        first: First member of the block.
+        members: Members of the block.
+        snapshots: Snapshots complete on disk.
+        step: Step of the training at the time.
+        train_seconds: Time spent in training steps so far.
+        evaluate_seconds: Time spent in evaluation and recording so far.
+    """
+
+    first: int
+    members: int
+    snapshots: int
+    step: int
+    train_seconds: float
+    evaluate_seconds: float
+
+
+class BlockWriter:
+    """Writes the snapshots of one block of members, and its commit counter.
+
+    Args:
+        run: Folder of the run.
+        first: First member of the block.
+        members: Members of the block.
+    """
+
+    def __init__(self, run: Path, first: int, members: int) -> None:
+        self._run = run
+        self._record = zarr.open_group(run / RECORD, mode="r+")
+        self._members = slice(first, first + members)
+        self._unsynced: set[Path] = set()
+
+    def write(
+        self,
+        split: str,
+        snapshot: int,
+        finite: Bool[np.ndarray, "member"],
+        values: Mapping[str, Shaped[np.ndarray, "member example *class"]],
+    ) -> None:
+        """Write one snapshot of a split.
+
+        Args:
+            split: Name of the split.
+            snapshot: Position on the snapshot axis.
+            finite: Members whose values count; the others become "not recorded".
+            values: Arrays by name; `prediction` among them.
+        """
+        self._write(split, snapshot, "finite", finite)
+        for name, array in values.items():
+            fill = self._array(split, name).fill_value
+            mask = finite.reshape(-1, *[1] * (array.ndim - 1))
+            self._write(split, snapshot, name, np.where(mask, array, fill))
+
+    def read(self, split: str, snapshot: int) -> Shaped[np.ndarray, "member example"]:
+        """Return the predictions written at a snapshot."""
+        array = self._array(split, "prediction")
+        return np.asarray(array[snapshot, self._members])
+
+    def read_finite(self, split: str, snapshot: int) -> Bool[np.ndarray, "member"]:
+        """Return the members that were finite at a snapshot."""
+        return np.asarray(self._array(split, "finite")[snapshot, self._members])
+
+    def commit(self, commit: Commit) -> None:
+        """Put all that was written on the disk, then move the block's counter."""
+        folders = {path.parent for path in self._unsynced}
+        for path in sorted(self._unsynced) + sorted(folders):
+            sync(path)
+        self._unsynced.clear()
+        write_json(_commit_path(self._run, commit.first, commit.members), asdict(commit))
+
+    def _array(self, split: str, name: str) -> zarr.Array:
+        array = self._record[f"{split}/{name}"]
+        assert isinstance(array, zarr.Array)
+        return array
+
+    def _write(self, split: str, snapshot: int, name: str, values: np.ndarray) -> None:
+        array = self._array(split, name)
+        array[snapshot, self._members] = values.astype(array.dtype)
+        chunk = self._members.start // array.chunks[1]
+        key = array.metadata.encode_chunk_key((snapshot, chunk) + (0,) * (array.ndim - 2))
+        path = self._run / RECORD / split / name / key
+        if path.exists():  # a chunk of fill values alone is not stored
+            self._unsynced.add(path)
+
+
+def _commit_path(run: Path, first: int, members: int) -> Path:
+    return run / COMMITS / f"members-{first:05d}-{first + members - 1:05d}.json"
+
+
+def read_commit(run: Path, first: int, members: int) -> Commit:
+    """Return how far a block is; nothing where it was never committed."""
+    path = _commit_path(run, first, members)
+    if not path.exists():
+        return Commit(first, members, 0, 0, 0.0, 0.0)
+    return Commit(**read_json(path))
+
+
+def commits(run: Path) -> list[Commit]:
+    """Return the counters of all blocks that were committed at all."""
+    paths = sorted((run / COMMITS).glob("members-*.json"))
+    return [Commit(**read_json(path)) for path in paths]
+
+
+def finish(run: Path) -> None:
+    """Consolidate a complete record, so that plain tools open it without a warning."""
+    root = zarr.open_group(run / RECORD, mode="r")
+    with warnings.catch_warnings():
+        # consolidation is not yet in the text of zarr's format 3, its readers know it
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        for name in [*root.group_keys(), None]:
+            zarr.consolidate_metadata(run / RECORD, path=name)
+
+
+def read(run: Path, split: str) -> xr.Dataset:
+    """Return the committed part of a split's record, lazily.
+
+    Args:
+        run: Folder of the run.
+        split: `train` or `test`.
+
+    Returns:
+        The snapshots that any block has committed; what other blocks have not
+        committed there reads as "not recorded" and not finite.
+    """
+    dataset = xr.open_zarr(run / RECORD, group=split, consolidated=False, chunks=None)
+    blocks = commits(run)
+    most = max((commit.snapshots for commit in blocks), default=0)
+    dataset = dataset.isel(snapshot=slice(0, most))
+    if all(c.snapshots == most for c in blocks) and _covered(blocks, dataset):
+        return dataset
+    return _masked(dataset, committed(blocks, most, dataset.sizes["member"]))
+
+
+def committed(
+    blocks: Sequence[Commit], snapshots: int, members: int
+) -> Bool[np.ndarray, "snapshot member"]:
+    """Return which snapshots of which members are complete on disk."""
+    done = np.zeros((snapshots, members), bool)
+    for commit in blocks:
+        done[: commit.snapshots, commit.first : commit.first + commit.members] = True
+    return done
+
+
+def _covered(blocks: Sequence[Commit], dataset: xr.Dataset) -> bool:
+    return sum(commit.members for commit in blocks) == dataset.sizes["member"]
+
+
+def _masked(
+    dataset: xr.Dataset, done: Bool[np.ndarray, "snapshot member"]
+) -> xr.Dataset:
+    mask = xr.DataArray(done, dims=("snapshot", "member"))
+    for name, array in dataset.data_vars.items():
+        if array.dims[:2] == mask.dims:
+            fill = _fill(array.dtype)
+            dataset[name] = array.where(mask, fill).astype(array.dtype)
+    return dataset
+
+
+def _fill(kind: np.dtype) -> Any:
+    if np.issubdtype(kind, np.floating):
+        return np.nan
+    return False if kind == bool else not_recorded(kind)

@@ -1,0 +1,200 @@
+"""Runs and studies on disk, read without JAX."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from jaxorder import record
+from jaxorder.config import RunConfig, folder_name
+from jaxorder.errors import RequestError
+from jaxorder.files import read_json
+
+CONFIG = "config.json"
+STUDY = "study.json"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        snapshots: Snapshots that the foremost members have on disk.
+        total: Snapshots planned.
+        members: Members that have come that far.
+        planned: Members planned.
+        finite: Of those, the members that are still finite.
+        train_seconds: Time spent in training steps.
+        evaluate_seconds: Time spent in evaluation and recording.
+    """
+
+    snapshots: int
+    total: int
+    members: int
+    planned: int
+    finite: int
+    train_seconds: float
+    evaluate_seconds: float
+
+    @property
+    def finished(self) -> bool:
+        """Whether every snapshot of every member is on disk."""
+        return (self.snapshots, self.members) == (self.total, self.planned)
+
+
+class Run:
+    """A run on disk: what was asked, what was recorded, what was kept.
+
+    Args:
+        path: Folder of the run.
+
+    Raises:
+        RequestError: Where the folder is not a run.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not is_run(self.path):
+            raise RequestError(f"{path}: not a run; a run holds {CONFIG}")
+        self.document: dict[str, Any] = read_json(self.path / CONFIG)
+        self.config = RunConfig.from_json(self.document["options"])
+
+    @property
+    def name(self) -> str:
+        """The model string, which names the run within its study."""
+        return self.config.model
+
+    def record(self, split: str) -> xr.Dataset:
+        """Return what is recorded of a split, lazily.
+
+        Args:
+            split: `train` or `test`.
+
+        Returns:
+            `prediction` [snapshot, member, example], `label` [example] and more, as
+            docs/architecture.md lists; the committed snapshots only.
+
+        Raises:
+            RequestError: Where there is no such split.
+        """
+        if not (self.path / record.RECORD / split).is_dir():
+            raise RequestError(f"--split {split}: {self.path} holds train and test")
+        return record.read(self.path, split)
+
+    def correct(self, split: str) -> xr.DataArray:
+        """Return whether each member was right.
+
+        Only members that have come to the last committed snapshot, and were finite
+        there, are returned: a diverged member would count as wrong everywhere.
+
+        Args:
+            split: `train` or `test`.
+
+        Returns:
+            bool [snapshot, member, example] with the record's coordinates.
+        """
+        dataset = self.usable(split)
+        return (dataset.prediction == dataset.label).rename("correct")
+
+    def usable(self, split: str) -> xr.Dataset:
+        """Return the record of the members that are finite at the last snapshot."""
+        dataset = self.record(split)
+        if not dataset.sizes["snapshot"]:
+            return dataset.isel(member=slice(0, 0))
+        finite = np.asarray(dataset.finite[-1])
+        return dataset.isel(member=np.flatnonzero(finite))
+
+    @cached_property
+    def progress(self) -> Progress:
+        """How far the run is, as of the first time asked."""
+        blocks = record.commits(self.path)
+        most = max((commit.snapshots for commit in blocks), default=0)
+        foremost = [commit for commit in blocks if commit.snapshots == most]
+        return Progress(
+            snapshots=most,
+            total=len(self.document["steps"]),
+            members=sum(commit.members for commit in foremost) if most else 0,
+            planned=self.config.members,
+            finite=self.usable("train").sizes["member"] if most else 0,
+            train_seconds=sum(commit.train_seconds for commit in blocks),
+            evaluate_seconds=sum(commit.evaluate_seconds for commit in blocks),
+        )
+
+    def restore(self, step: int) -> Any:
+        """Return the parameters of every member at a kept step.
+
+        Args:
+            step: A step of which a checkpoint was kept.
+
+        Returns:
+            The network's parameters, each with a leading member axis, on this
+            process's default device, whatever devices wrote them.
+
+        Raises:
+            RequestError: Where no checkpoint of that step was kept.
+        """
+        # reading a record needs no JAX; only this does
+        from jaxorder.checkpoint import restore_parameters
+
+        return restore_parameters(self.path, step)
+
+
+def open_run(path: Path | str) -> Run:
+    """Open a run folder, or a study that holds a single run.
+
+    Args:
+        path: Folder.
+
+    Returns:
+        The run.
+
+    Raises:
+        RequestError: Where the folder is neither.
+    """
+    runs = open_runs(path)
+    if len(runs) == 1:
+        return runs[0]
+    names = ", ".join(run.path.name for run in runs)
+    raise RequestError(f"{path}: a study of {len(runs)} runs; open one of them: {names}")
+
+
+def open_runs(path: Path | str) -> list[Run]:
+    """Open the runs of a study, in its order, or the one run of a run folder.
+
+    Args:
+        path: Folder of a study or of a run.
+
+    Returns:
+        The runs begun.
+
+    Raises:
+        RequestError: Where the folder is neither, or no run was begun.
+    """
+    path = Path(path)
+    if is_run(path):
+        return [Run(path)]
+    if not is_study(path):
+        raise RequestError(
+            f"{path}: not a study or a run (no {STUDY} or {CONFIG} in it)"
+        )
+    models = read_json(path / STUDY)["models"]
+    folders = [path / folder_name(model) for model in models]
+    runs = [Run(folder) for folder in folders if is_run(folder)]
+    if not runs:
+        raise RequestError(
+            f"{path}: no run was begun yet; go on with: jaxorder resume {path}"
+        )
+    return runs
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is a run."""
+    return (path / CONFIG).is_file()
+
+
+def is_study(path: Path) -> bool:
+    """Whether a folder is a study."""
+    return (path / STUDY).is_file()

@@ -1,0 +1,28 @@
+"""What every test shares: checked shapes, the real data, one CPU device per core."""
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+install_import_hook("jaxorder", "beartype.beartype")
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("JAXORDER_TEST_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of the real data sets, or skip: CI fails on this skip."""
+    if not (DATA / "tfds").is_dir():
+        pytest.skip(f"no real data in {DATA} (set JAXORDER_TEST_DATA)")
+    return DATA
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keep the caches of tests out of the user's home."""
+    path = tmp_path_factory.mktemp("cache")
+    os.environ["JAXORDER_CACHE"] = str(path)
+    return path
