@@ -10,3 +10,16 @@ class RequestError(ValueError):
 
 class WorkError(RuntimeError):
     """The work failed although the request was sound: exit code 1."""
+
+
+class Interrupted(Exception):
+    """The work was told to stop and has saved where it was.
+
+    Args:
+        signal: Number of the signal; the command line exits with 128 + signal.
+        message: A line that says how to go on.
+    """
+
+    def __init__(self, signal: int, message: str) -> None:
+        super().__init__(message)
+        self.signal = signal

@@ -103,12 +103,30 @@ def _blocked_forward(strides, pads, x, kernel):
 
 def _blocked_backward(strides, pads, saved, gradient):
     x, kernel = saved
-    _, to_input = jax.vjp(lambda x: _direct(x, kernel, strides, pads), x)
+    to_input = _input_gradient(gradient, kernel, x.shape[1:3], strides, pads)
     to_kernel = _kernel_gradient(x, gradient, kernel.shape[:2], strides, pads)
-    return *to_input(gradient), to_kernel.reshape(kernel.shape).astype(kernel.dtype)
+    return to_input, to_kernel.reshape(kernel.shape).astype(kernel.dtype)
 
 
 _blocked.defvjp(_blocked_forward, _blocked_backward)
+
+
+def _input_gradient(gradient, kernel, size, strides, pads):
+    """Return the gradient as a plain convolution with the flipped kernel.
+
+    XLA's own asks the CPU for a reversed window or a dilated input, for which it has
+    only slow loops; here the kernel is flipped, and zeros put between, beforehand.
+    """
+    flipped = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+    spread = [(0, 0, 0)]
+    for axis in range(2):
+        window, stride, before = kernel.shape[axis], strides[axis], pads[axis][0]
+        spaced = (gradient.shape[axis + 1] - 1) * stride + 1
+        low = window - 1 - before
+        spread.append((low, size[axis] + window - 1 - spaced - low, stride - 1))
+    zero = jnp.zeros((), gradient.dtype)
+    spread_out = lax.pad(gradient, zero, [*spread, (0, 0, 0)])
+    return _direct(spread_out, flipped, (1, 1), ((0, 0), (0, 0)))
 
 
 def _kernel_gradient(x, gradient, window, strides, pads):

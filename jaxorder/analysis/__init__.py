@@ -1,0 +1,87 @@
+"""Agreement, order and difficulty, with their uncertainty: pure numpy, no jax."""
+
+from jaxorder.analysis.compare import (
+    Comparison,
+    MatchedAccuracy,
+    OrderComparison,
+    compare,
+    compare_orders,
+    match_snapshots,
+)
+from jaxorder.analysis.correlation import disattenuated, order_correlation
+from jaxorder.analysis.intervals import (
+    Interval,
+    jackknife,
+    jackknife_interval,
+    jackknife_two_way,
+)
+from jaxorder.analysis.measures import (
+    Learned,
+    accessibility,
+    bimodality,
+    classification_agreement,
+    common_prediction,
+    epoch_weights,
+    fleiss_kappa,
+    forgetting_events,
+    learned_snapshot,
+    member_accessibility,
+    tp_agreement,
+)
+from jaxorder.analysis.nulls import (
+    Null,
+    class_null,
+    histogram,
+    histogram_bimodality,
+    histogram_kappa,
+    independent_null,
+    poisson_binomial,
+)
+from jaxorder.analysis.reliability import (
+    cronbach_alpha,
+    leave_one_out_alpha,
+    members_needed,
+    spearman_brown,
+    split_half,
+)
+from jaxorder.analysis.scores import scores, write_scores
+
+__all__ = [
+    "Comparison",
+    "Interval",
+    "Learned",
+    "MatchedAccuracy",
+    "Null",
+    "OrderComparison",
+    "accessibility",
+    "bimodality",
+    "class_null",
+    "classification_agreement",
+    "common_prediction",
+    "compare",
+    "compare_orders",
+    "cronbach_alpha",
+    "disattenuated",
+    "epoch_weights",
+    "fleiss_kappa",
+    "forgetting_events",
+    "histogram",
+    "histogram_bimodality",
+    "histogram_kappa",
+    "independent_null",
+    "jackknife",
+    "jackknife_interval",
+    "jackknife_two_way",
+    "learned_snapshot",
+    "leave_one_out_alpha",
+    "match_snapshots",
+    "member_accessibility",
+    "members_needed",
+    "order_correlation",
+    "poisson_binomial",
+    "scores",
+    "spearman_brown",
+    "split_half",
+    "tp_agreement",
+    "write_scores",
+]

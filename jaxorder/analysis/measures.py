@@ -1,0 +1,407 @@
+"""What members agree on, snapshot by snapshot, and how early they learn an example.
+
+The axes are always in the order snapshot, member, example. `correct` is
+`prediction == label`.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Integer, Shaped
+
+from jaxorder.analysis.inputs import Array, require
+
+# TPA lies on a grid of step 1/N; a spread below this is rounding, not disagreement.
+_ROUNDING = 1e-12
+
+
+class Learned(NamedTuple):
+    """When each member learned each example.
+
+    Attributes:
+        snapshot: the first snapshot from which the member stays correct to the end.
+            Where it never does, the number of snapshots, one past the last, so that
+            an index used without the mask fails instead of naming a snapshot.
+        learned: whether there is such a snapshot.
+    """
+
+    snapshot: Int[np.ndarray, "member example"]
+    learned: Bool[np.ndarray, "member example"]
+
+
+def tp_agreement(
+    correct: Bool[Array, "*batch member example"],
+) -> Float[np.ndarray, "*batch example"]:
+    """Measure the share of members that classify each example correctly.
+
+    Args:
+        correct: bool [..., member, example].
+
+    Returns:
+        float64 [..., example] in [0, 1]: exactly k / N for k of N members. Its mean
+        over examples is the members' mean accuracy.
+
+    Raises:
+        ValueError: `correct` is not bool or has fewer than two axes.
+
+    Reference:
+        TP-agreement, after Hacohen et al. 2020.
+
+    Example:
+        >>> tp_agreement(np.array([[True, True, False], [True, False, False]])).tolist()
+        [1.0, 0.5, 0.0]
+    """
+    array = require("correct", correct, "b", "... member example")
+    return np.count_nonzero(array, axis=-2) / array.shape[-2]
+
+
+def classification_agreement(
+    prediction: Integer[Array, "*batch member example"],
+) -> Float[np.ndarray, "*batch example"]:
+    """Measure the largest share of members that give the same answer, right or wrong.
+
+    It is never less than the TP-agreement. One [member, example] slice is held at a
+    time, and the cost does not grow with the number of classes.
+
+    Args:
+        prediction: integer [..., member, example]. In uint8 and uint16 the largest
+            value (255, 65535) is the record's fill, "not recorded", and no answer:
+            the share is of the members that answered.
+
+    Returns:
+        float64 [..., example] in [1 / N, 1]; NaN where no member answered.
+
+    Raises:
+        ValueError: `prediction` is not integer or has fewer than two axes.
+
+    Reference:
+        Classification agreement, after Hacohen et al. 2020.
+
+    Example:
+        >>> prediction = np.array([[3, 7, 1], [3, 7, 2], [3, 8, 3]], np.uint8)
+        >>> classification_agreement(prediction).round(3).tolist()
+        [1.0, 0.667, 0.333]
+    """
+    array = require("prediction", prediction, "iu", "... member example")
+    shares = np.full((*array.shape[:-2], array.shape[-1]), np.nan)
+    for batch in np.ndindex(array.shape[:-2]):
+        _, votes, answered = _commonest(array[batch])
+        np.divide(votes, answered, out=shares[batch], where=answered > 0)
+    return shares
+
+
+def common_prediction(
+    prediction: Integer[Array, "*batch member example"],
+) -> Integer[np.ndarray, "*batch example"]:
+    """Find the commonest answer to each example; ties go to the smaller class.
+
+    Args:
+        prediction: integer [..., member, example]; the fill of uint8 and uint16
+            ("not recorded") is no answer.
+
+    Returns:
+        The class, of the same dtype, [..., example]; the fill where no member
+        answered.
+
+    Raises:
+        ValueError: `prediction` is not integer or has fewer than two axes.
+
+    Reference:
+        The class at which the classification agreement is attained, after Hacohen
+        et al. 2020.
+
+    Example:
+        >>> prediction = np.array([[3, 7, 1], [3, 8, 3], [5, 8, 2]], np.uint8)
+        >>> common_prediction(prediction).tolist()
+        [3, 8, 1]
+    """
+    array = require("prediction", prediction, "iu", "... member example")
+    answers = np.empty((*array.shape[:-2], array.shape[-1]), array.dtype)
+    for batch in np.ndindex(array.shape[:-2]):
+        answers[batch], _, _ = _commonest(array[batch])
+    return answers
+
+
+def _commonest(
+    prediction: Integer[np.ndarray, "member example"],
+) -> tuple[
+    Integer[np.ndarray, " example"],
+    Int[np.ndarray, " example"],
+    Int[np.ndarray, " example"],
+]:
+    """Find the commonest answer, its votes and the members that answered."""
+    # Sorted over members, equal answers are neighbours: the longest run is the mode,
+    # and the first of equally long runs is the smaller class.
+    ranked = np.sort(prediction, axis=0)
+    answered = _answered(ranked)
+    answer, run, votes = ranked[-1].copy(), answered[0] * 1, answered[0] * 1
+    answer[answered[0]] = ranked[0][answered[0]]
+    for before, now, valid in zip(ranked, ranked[1:], answered[1:], strict=False):
+        run = np.where(now == before, run + 1, 1)
+        longer = valid & (run > votes)
+        answer[longer], votes[longer] = now[longer], run[longer]
+    return answer, votes, answered.sum(axis=0)
+
+
+def _answered(
+    prediction: Integer[np.ndarray, "member example"],
+) -> Bool[np.ndarray, "member example"]:
+    """Mark what is an answer: all but the record's fill value."""
+    if prediction.dtype in (np.uint8, np.uint16):
+        return prediction != np.iinfo(prediction.dtype).max
+    return np.ones(prediction.shape, bool)
+
+
+def accessibility(
+    correct: Bool[Array, "snapshot member example"],
+    weights: Float[Array, " snapshot"] | None = None,
+) -> Float[np.ndarray, " example"]:
+    """Measure how early, and how surely, the members learn each example.
+
+    Args:
+        correct: bool [snapshot, member, example].
+        weights: [snapshot], not negative, of any sum above 0, such as
+            `epoch_weights(epoch)`; None is the plain mean over the snapshots given.
+
+    Returns:
+        float64 [example] in [0, 1]: the mean over snapshots of the TP-agreement.
+
+    Raises:
+        ValueError: `correct` is not bool with three axes, or `weights` do not fit.
+
+    Reference:
+        Accessibility score, after Hacohen et al. 2020; the weights are ours.
+
+    Example:
+        >>> correct = np.array([[[False, False]], [[True, False]], [[True, True]]])
+        >>> accessibility(correct).round(3).tolist()
+        [0.667, 0.333]
+        >>> accessibility(correct, np.array([0.0, 0.5, 0.5])).tolist()
+        [1.0, 0.5]
+    """
+    array = require("correct", correct, "b", "snapshot member example")
+    return _shares(weights, len(array)) @ tp_agreement(array)
+
+
+def member_accessibility(
+    correct: Bool[Array, "snapshot member example"],
+    weights: Float[Array, " snapshot"] | None = None,
+) -> Float[np.ndarray, "member example"]:
+    """Measure each member's own accessibility of each example.
+
+    Args:
+        correct: bool [snapshot, member, example].
+        weights: [snapshot], as for `accessibility`.
+
+    Returns:
+        float64 [member, example] in [0, 1]: the member's mean over snapshots. Its
+        mean over members is the accessibility.
+
+    Raises:
+        ValueError: `correct` is not bool with three axes, or `weights` do not fit.
+
+    Reference:
+        Accessibility score of a single network, after Hacohen et al. 2020.
+
+    Example:
+        >>> correct = np.array([[[False], [True]], [[True], [True]]])
+        >>> member_accessibility(correct).tolist()
+        [[0.5], [1.0]]
+    """
+    array = require("correct", correct, "b", "snapshot member example")
+    total = np.zeros(array.shape[1:])
+    # Snapshot by snapshot, so that no float copy of the whole array is made.
+    for share, snapshot in zip(_shares(weights, len(array)), array, strict=True):
+        total += share * snapshot
+    return total
+
+
+def _shares(
+    weights: Float[Array, " snapshot"] | None, snapshots: int
+) -> Float[np.ndarray, " snapshot"]:
+    """Scale weights to sum 1; none given are equal ones."""
+    if weights is None:
+        return np.full(snapshots, 1 / snapshots)
+    array = np.asarray(weights, float)
+    if array.shape != (snapshots,) or not (array.min() >= 0 and array.sum() > 0):
+        raise ValueError(
+            f"weights: wanted {snapshots}, one a snapshot, none negative and not all "
+            f"0, got shape {array.shape}, values {array.tolist()}"
+        )
+    return array / array.sum()
+
+
+def epoch_weights(
+    epoch: Shaped[Array, " snapshot"],
+) -> Float[np.ndarray, " snapshot"]:
+    """Weigh snapshots by the training they stand for, since they are not evenly spaced.
+
+    The trapezoid rule over epochs, with step 0 left out. Where that leaves no width
+    (one snapshot left, or several at one epoch), those left share the weight
+    equally; where step 0 is all there is, so does step 0.
+
+    Args:
+        epoch: [snapshot], epochs trained, not decreasing; 0 is before training.
+
+    Returns:
+        float64 [snapshot], summing to 1.
+
+    Raises:
+        ValueError: there is no snapshot, or the epochs decrease.
+
+    Reference:
+        jaxorder's default for accessibility; the trapezoid rule is textbook.
+
+    Example:
+        >>> epoch_weights(np.array([0.0, 1.0, 2.0, 5.0])).tolist()
+        [0.0, 0.125, 0.5, 0.375]
+        >>> epoch_weights(np.array([0.0, 1.0])).tolist()
+        [0.0, 1.0]
+    """
+    epochs = require("epoch", epoch, "biuf", "snapshot").astype(float)
+    if not (np.diff(epochs) >= 0).all():
+        raise ValueError(f"epoch: wanted none below the last, got {epochs.tolist()}")
+    trained = epochs > 0 if epochs[-1] > 0 else np.ones(epochs.shape, bool)
+    half_widths = np.diff(epochs[trained]) / 2
+    widths = np.append(half_widths, 0) + np.append(0, half_widths)
+    weights = np.zeros(epochs.shape)
+    weights[trained] = _shares(widths if widths.any() else None, len(widths))
+    return weights
+
+
+def bimodality(
+    tpa: Float[Array, "*batch example"], members: int | None = None
+) -> Float[Any, "*batch"]:
+    """Measure how far TP-agreement splits the examples into learned and not learned.
+
+    Lower is more bimodal. It depends on accuracy: compare it only at matched accuracy
+    between 0.3 and 0.7, and look at the histogram.
+
+    Args:
+        tpa: [..., example], TP-agreement in [0, 1].
+        members: how many members `tpa` is a share of, where known. The TP-agreement
+            of one member is two-valued whatever it learned, so 1 gives NaN; the
+            values alone cannot tell one member from members that all agree.
+
+    Returns:
+        Pearson's kurtosis - skewness^2 from population moments, [...] (a scalar for
+        one axis). At least 1, attained by two-point distributions; 3 for a normal;
+        3 - 2/N for N independent members of one accuracy. NaN where the values are
+        all alike.
+
+    Raises:
+        ValueError: `tpa` is not real or has no example.
+
+    Reference:
+        Pearson 1916; used on TP-agreement after Hacohen et al. 2020.
+
+    Example:
+        >>> round(float(bimodality(np.array([0.0, 0.0, 1.0, 1.0]))), 3)
+        1.0
+        >>> round(float(bimodality(np.array([0.0, 0.5, 0.5, 1.0]))), 3)
+        2.0
+        >>> float(bimodality(np.array([0.5, 0.5, 0.5])))
+        nan
+    """
+    values = require("tpa", tpa, "biuf", "... example").astype(float)
+    deviations = values - values.mean(axis=-1, keepdims=True)
+    spread = np.ptp(values, axis=-1) > _ROUNDING
+    scale = np.where(spread & (members != 1), deviations.std(axis=-1), np.nan)
+    standard = deviations / scale[..., np.newaxis]
+    return (standard**4).mean(axis=-1) - (standard**3).mean(axis=-1) ** 2
+
+
+def fleiss_kappa(
+    correct: Bool[Array, "*batch member example"],
+) -> Float[Any, "*batch"]:
+    """Measure how far members agree on what is correct, beyond what chance gives.
+
+    Args:
+        correct: bool [..., member, example].
+
+    Returns:
+        (N V / (p q) - 1) / (N - 1), [...] (a scalar for two axes), with V the
+        variance of the TP-agreement over examples, p the mean accuracy and q = 1 - p.
+        1 where all members are correct on the same examples, near 0 where they are
+        independent, never below -1 / (N - 1). NaN for one member, and where every
+        member is always right or every member always wrong ("saturated").
+
+    Raises:
+        ValueError: `correct` is not bool or has fewer than two axes.
+
+    Reference:
+        Fleiss 1971, for two categories.
+
+    Example:
+        >>> correct = np.array([[True, True, False, False], [True, False, False, True]])
+        >>> float(fleiss_kappa(correct))
+        0.0
+        >>> float(fleiss_kappa(correct[[0, 0]]))
+        1.0
+    """
+    tpa = tp_agreement(correct)
+    members, accuracy = np.shape(correct)[-2], tpa.mean(axis=-1)
+    if members == 1:
+        return np.full_like(accuracy, np.nan)[()]
+    saturated = (tpa == 0).all(axis=-1) | (tpa == 1).all(axis=-1)
+    chance = np.where(saturated, np.nan, accuracy * (1 - accuracy))
+    return ((members * tpa.var(axis=-1) / chance - 1) / (members - 1))[()]
+
+
+def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned:
+    """Find the snapshot from which each member stays correct to the end.
+
+    Args:
+        correct: bool [snapshot, member, example].
+
+    Returns:
+        `snapshot` int [member, example], and the mask `learned` bool
+        [member, example]. Never learned is the mask; the index there is the number
+        of snapshots, one past the last.
+
+    Raises:
+        ValueError: `correct` is not bool with three axes.
+
+    Reference:
+        After the iteration learned of Baldock et al. 2021, at snapshots.
+
+    Example:
+        >>> correct = np.array([[[True, False]], [[False, False]], [[True, False]]])
+        >>> found = learned_snapshot(correct)
+        >>> found.snapshot.tolist(), found.learned.tolist()
+        ([[2, 3]], [[True, False]])
+    """
+    array = require("correct", correct, "b", "snapshot member example")
+    stays = np.logical_and.accumulate(array[::-1], axis=0)
+    return Learned(len(array) - np.count_nonzero(stays, axis=0), array[-1].copy())
+
+
+def forgetting_events(
+    correct: Bool[Array, "snapshot member example"],
+) -> Int[np.ndarray, "member example"]:
+    """Count how often each member goes from correct to wrong between snapshots.
+
+    This is not the count of Toneva et al. 2019, who look at an example each time it
+    is presented in training: here both splits count, weights are frozen while
+    predicting, and what is forgotten and relearned between two snapshots is unseen.
+    Compare counts only under one schedule of snapshots.
+
+    Args:
+        correct: bool [snapshot, member, example].
+
+    Returns:
+        int [member, example], from 0 to half the number of snapshots.
+
+    Raises:
+        ValueError: `correct` is not bool with three axes.
+
+    Reference:
+        After Toneva et al. 2019, at snapshots.
+
+    Example:
+        >>> correct = np.array([[[True, False]], [[False, True]], [[True, True]]])
+        >>> forgetting_events(correct).tolist()
+        [[1, 0]]
+    """
+    array = require("correct", correct, "b", "snapshot member example")
+    return np.count_nonzero(array[:-1] & ~array[1:], axis=0)

@@ -1,0 +1,322 @@
+"""What agreement would look like if members were independent, given their accuracy.
+
+Two nulls, nested: each member has its own accuracy; each member has its own accuracy
+per class. Under either, the examples (of a class) are independent draws from one
+Poisson-binomial distribution, so that the moments are exact, and simulating M
+examples is one draw of a multinomial histogram.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer, Shaped
+
+from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.intervals import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Null:
+    """What a null expects of one snapshot.
+
+    Attributes:
+        name: the null in words.
+        members: how many, N.
+        examples: how many, M.
+        pmf: [N + 1], the expected share of examples at each TP-agreement k / N.
+        mean: expected TP-agreement, the mean accuracy.
+        variance: of the TP-agreement over examples.
+        bimodality: exact; the ends enclose that of M examples drawn under the null.
+        kappa: exact likewise (of the expected histogram), with ends.
+    """
+
+    name: str
+    members: int
+    examples: int
+    pmf: Float[np.ndarray, " agreeing"]
+    mean: float
+    variance: float
+    bimodality: Interval
+    kappa: Interval
+
+    @property
+    def expected(self) -> Float[np.ndarray, " agreeing"]:
+        """Expected histogram of TP-agreement: examples at each k / N, [N + 1]."""
+        return self.pmf * self.examples
+
+
+def independent_null(
+    correct: Bool[Array, "member example"],
+    *,
+    simulations: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Null:
+    """Expect of a snapshot what independent members of the same accuracies would show.
+
+    Args:
+        correct: bool [member, example], one snapshot.
+        simulations: how many collections are drawn for the intervals.
+        seed: of the draws.
+        level: share of the draws that the intervals enclose, in (0, 1).
+
+    Returns:
+        The null. Its kappa is not above 0: -variance of the accuracies over
+        p q (N - 1).
+
+    Raises:
+        ValueError: `correct` is not bool with two axes.
+
+    Reference:
+        After Hacohen et al. 2020; the Poisson-binomial is textbook.
+
+    Example:
+        >>> correct = np.array([[True, True, False, False], [True, False, True, False]])
+        >>> null = independent_null(correct)
+        >>> null.pmf.tolist(), null.kappa.estimate, null.bimodality.estimate
+        ([0.25, 0.5, 0.25], 0.0, 2.0)
+    """
+    array = require("correct", correct, "b", "member example")
+    return _null("independent members", [array], simulations, seed, level)
+
+
+def class_null(
+    correct: Bool[Array, "member example"],
+    label: Shaped[Array, " example"],
+    *,
+    simulations: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Null:
+    """Expect what independent members of the same accuracies per class would show.
+
+    Args:
+        correct: bool [member, example], one snapshot.
+        label: [example], the classes by which accuracies are taken. Their sizes are
+            kept.
+        simulations: how many collections are drawn for the intervals.
+        seed: of the draws.
+        level: share of the draws that the intervals enclose, in (0, 1).
+
+    Returns:
+        The null. Classes that are harder for every member make its kappa positive.
+
+    Raises:
+        ValueError: `correct` is not bool with two axes, or `label` is not of one axis
+            and as many examples.
+
+    Reference:
+        jaxorder's; compare the class-conditional chance of Geirhos et al. 2020.
+
+    Example:
+        >>> correct = np.array([[True, True, False, False], [True, True, True, False]])
+        >>> null = class_null(correct, np.array([0, 0, 1, 1]))
+        >>> null.pmf.tolist(), round(null.kappa.estimate, 3)
+        ([0.25, 0.25, 0.5], 0.467)
+    """
+    array = require("correct", correct, "b", "member example")
+    classes = require("label", label, "biufOSU", "example")
+    if len(classes) != array.shape[-1]:
+        raise ValueError(
+            f"label: wanted {array.shape[-1]}, one an example, got {len(classes)}"
+        )
+    groups = [array[:, classes == each] for each in np.unique(classes)]
+    return _null("independent members per class", groups, simulations, seed, level)
+
+
+def poisson_binomial(
+    probabilities: Float[Array, " member"],
+) -> Float[np.ndarray, " agreeing"]:
+    """Give the distribution of how many of independent events happen.
+
+    Args:
+        probabilities: [N], of each event, in [0, 1].
+
+    Returns:
+        float64 [N + 1], the probability of each count 0..N, exact by convolution.
+
+    Raises:
+        ValueError: `probabilities` have another shape or range.
+
+    Reference:
+        Poisson 1837; convolution as in Hong 2013.
+
+    Example:
+        >>> poisson_binomial(np.array([0.5, 0.2])).round(3).tolist()
+        [0.4, 0.5, 0.1]
+    """
+    chances = require("probabilities", probabilities, "biuf", "member")
+    if not ((chances >= 0) & (chances <= 1)).all():
+        raise ValueError(f"probabilities: wanted [0, 1], got {chances.tolist()}")
+    pmf = np.ones(1)
+    for chance in chances:
+        pmf = np.convolve(pmf, (1 - chance, chance))
+    return pmf
+
+
+def histogram(
+    tpa: Float[Array, "*batch example"], members: int
+) -> Integer[np.ndarray, "*batch agreeing"]:
+    """Count the examples at each value that TP-agreement can take.
+
+    Args:
+        tpa: [..., example], TP-agreement, each value k / N.
+        members: N, at least 1.
+
+    Returns:
+        int [..., N + 1]: how many examples have 0, 1, .. N of N members correct.
+
+    Raises:
+        ValueError: a value is not k / N.
+
+    Reference:
+        TP-agreement, after Hacohen et al. 2020.
+
+    Example:
+        >>> histogram(np.array([0.0, 0.5, 0.5, 1.0]), members=2).tolist()
+        [1, 2, 1]
+    """
+    values = require("tpa", tpa, "biuf", "... example") * members
+    agreeing = np.rint(values)
+    exact = np.isclose(values, agreeing, rtol=0, atol=1e-3)
+    if not (exact & (agreeing >= 0) & (agreeing <= members)).all():
+        raise ValueError(f"tpa: wanted multiples of 1/{members} in [0, 1], got others")
+    counts = np.empty((*values.shape[:-1], members + 1), int)
+    for batch in np.ndindex(values.shape[:-1]):
+        counts[batch] = np.bincount(agreeing[batch].astype(int), minlength=members + 1)
+    return counts
+
+
+def histogram_bimodality(
+    counts: Shaped[Array, "*batch agreeing"],
+) -> Float[Any, "*batch"]:
+    """Measure bimodality from a histogram of TP-agreement.
+
+    Args:
+        counts: [..., N + 1], examples, or probabilities, at each k / N.
+
+    Returns:
+        As `bimodality`, [...]; NaN for N = 1 and where one value has all examples.
+
+    Raises:
+        ValueError: `counts` have no axis, or fewer than two values (N < 1).
+
+    Reference:
+        Pearson 1916.
+
+    Example:
+        >>> float(histogram_bimodality(np.array([1, 2, 1])))
+        2.0
+    """
+    weights, grid = _weights(counts)
+    moments = _moments(weights, grid)
+    defined = (np.count_nonzero(weights, axis=-1) > 1) & (len(grid) > 2)
+    variance = np.where(defined, moments[2], np.nan)
+    return (moments[4] / variance**2 - moments[3] ** 2 / variance**3)[()]
+
+
+def histogram_kappa(
+    counts: Shaped[Array, "*batch agreeing"],
+) -> Float[Any, "*batch"]:
+    """Measure Fleiss' kappa from a histogram of TP-agreement.
+
+    Args:
+        counts: [..., N + 1], examples, or probabilities, at each k / N.
+
+    Returns:
+        As `fleiss_kappa`, [...]; NaN for N = 1 and where all examples are at 0 or all
+        at 1.
+
+    Raises:
+        ValueError: `counts` have no axis, or fewer than two values (N < 1).
+
+    Reference:
+        Fleiss 1971, for two categories.
+
+    Example:
+        >>> float(histogram_kappa(np.array([2, 0, 2])))
+        1.0
+    """
+    weights, grid = _weights(counts)
+    members, moments = len(grid) - 1, _moments(weights, grid)
+    if members == 1:
+        return np.full(weights.shape[:-1], np.nan)[()]
+    mixed = weights[..., 1:].any(axis=-1) & weights[..., :-1].any(axis=-1)
+    chance = np.where(mixed, moments[1] * (1 - moments[1]), np.nan)
+    return ((members * moments[2] / chance - 1) / (members - 1))[()]
+
+
+def _weights(
+    counts: Shaped[Array, "*batch agreeing"],
+) -> tuple[Float[np.ndarray, "*batch agreeing"], Float[np.ndarray, " agreeing"]]:
+    """Scale a histogram to sum 1 and give the grid k / N that it stands on."""
+    array = require("counts", counts, "biuf", "... agreeing")
+    if array.shape[-1] < 2:
+        raise ValueError(f"counts: wanted [..., N + 1], got shape {array.shape}")
+    return array / array.sum(axis=-1, keepdims=True), np.linspace(0, 1, array.shape[-1])
+
+
+def _moments(
+    weights: Float[np.ndarray, "*batch agreeing"], grid: Float[np.ndarray, " agreeing"]
+) -> dict[int, Float[Any, "*batch"]]:
+    """Give the mean, as 1, and the central moments 2 to 4."""
+    mean = weights @ grid
+    deviations = grid - mean[..., np.newaxis]
+    return {1: mean} | {k: (weights * deviations**k).sum(axis=-1) for k in (2, 3, 4)}
+
+
+def _null(
+    name: str,
+    groups: Sequence[Bool[np.ndarray, "member _"]],
+    simulations: int,
+    seed: int,
+    level: float,
+) -> Null:
+    """Mix the groups' distributions by their sizes; draw for the intervals."""
+    sizes = [group.shape[1] for group in groups]
+    pmfs = [poisson_binomial(group.mean(axis=1)) for group in groups]
+    pmf = np.average(pmfs, axis=0, weights=sizes)
+    moments = _moments(*_weights(pmf))
+    draws = _draws(pmfs, sizes, simulations, seed)
+    return Null(
+        name=name,
+        members=len(groups[0]),
+        examples=sum(sizes),
+        pmf=pmf,
+        mean=float(moments[1]),
+        variance=float(moments[2]),
+        bimodality=_range(histogram_bimodality, pmf, draws, level),
+        kappa=_range(histogram_kappa, pmf, draws, level),
+    )
+
+
+def _draws(
+    pmfs: Sequence[Float[np.ndarray, " agreeing"]],
+    sizes: Sequence[int],
+    simulations: int,
+    seed: int,
+) -> Integer[np.ndarray, "simulation agreeing"]:
+    """Draw histograms of TP-agreement under the null."""
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((simulations, len(pmfs[0])), int)
+    for pmf, size in zip(pmfs, sizes, strict=True):
+        drawn += rng.multinomial(size, pmf / pmf.sum(), simulations)
+    return drawn
+
+
+def _range(
+    measure: Callable[[np.ndarray], Any],
+    pmf: Float[np.ndarray, " agreeing"],
+    draws: Integer[np.ndarray, "simulation agreeing"],
+    level: float,
+) -> Interval:
+    """Enclose the middle share of a measure of the draws, where it is defined."""
+    exact, drawn = measure(pmf), measure(draws)
+    defined = drawn[~np.isnan(drawn)]
+    if not len(defined):
+        nan = float("nan")
+        return Interval(float(exact), nan, nan, nan, level)
+    low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(exact), float(low), float(high), float(defined.std()), level)

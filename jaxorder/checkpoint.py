@@ -1,0 +1,173 @@
+"""Checkpoints of a block of members, by orbax: the only module that knows it.
+
+States are saved as numpy arrays with a leading member axis and restored to the host,
+so that any kind and number of devices can go on. A fingerprint of the values is kept
+with each, and compared after restoring.
+"""
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from jaxtyping import PyTree
+
+from jaxorder.errors import RequestError, WorkError
+
+FOLDER = "checkpoints"
+
+
+class BlockCheckpoints:
+    """The kept states of one block of members; use it in a `with` statement.
+
+    Args:
+        run: Folder of the run.
+        first: First member of the block.
+        members: Members of the block.
+    """
+
+    def __init__(self, run: Path, first: int, members: int) -> None:
+        folder = run / FOLDER / f"members-{first:05d}-{first + members - 1:05d}"
+        self._manager = _manager(folder)
+
+    def __enter__(self) -> "BlockCheckpoints":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._manager.close()
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of which there is a complete checkpoint, increasing."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, params: PyTree, rest: PyTree) -> None:
+        """Save a state and wait until it is complete on disk.
+
+        Args:
+            step: Step that the state was reached at.
+            params: Parameters of every member of the block, numpy.
+            rest: What else is needed to resume, numpy.
+
+        Raises:
+            WorkError: Where orbax did not save.
+        """
+        saved = self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                params=ocp.args.StandardSave(params),
+                rest=ocp.args.StandardSave(rest),
+                meta=ocp.args.JsonSave({"fingerprint": fingerprint((params, rest))}),
+            ),
+        )
+        self._manager.wait_until_finished()
+        if not saved or step not in self.steps:
+            raise WorkError(f"the checkpoint of step {step} was not saved")
+
+    def keep_only(self, steps: set[int]) -> None:
+        """Delete all checkpoints but those of some steps."""
+        for step in self.steps:
+            if step not in steps:
+                self._manager.delete(step)
+
+    def restore(self, step: int, params: PyTree, rest: PyTree) -> tuple[Any, Any]:
+        """Return a saved state.
+
+        Args:
+            step: One of `steps`.
+            params: Shapes and types of the parameters, such as a fresh state's.
+            rest: Likewise of the rest.
+
+        Returns:
+            Both as numpy arrays.
+
+        Raises:
+            WorkError: Where the values are not those that were saved.
+        """
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                params=ocp.args.StandardRestore(_on_host(params)),
+                rest=ocp.args.StandardRestore(_on_host(rest)),
+                meta=ocp.args.JsonRestore(),
+            ),
+        )
+        state = jax.tree.map(np.asarray, (found.params, found.rest))
+        if fingerprint(state) != found.meta["fingerprint"]:
+            raise WorkError(
+                f"the checkpoint of step {step} is damaged: its values are not those "
+                "that were saved; delete its folder and resume from an older one"
+            )
+        return state
+
+    def restore_params(self, step: int) -> Any:
+        """Return the saved parameters alone, as nested dictionaries of numpy arrays."""
+        shapes = self._manager.item_metadata(step)["params"]
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(params=ocp.args.StandardRestore(_on_host(shapes))),
+        )
+        return jax.tree.map(np.asarray, found.params)
+
+
+def _manager(folder: Path) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(enable_async_checkpointing=True)
+    handlers = {
+        "params": ocp.StandardCheckpointHandler(),
+        "rest": ocp.StandardCheckpointHandler(),
+        "meta": ocp.JsonCheckpointHandler(),
+    }
+    return ocp.CheckpointManager(
+        folder.absolute(), options=options, item_handlers=handlers
+    )
+
+
+def _on_host(tree: PyTree) -> Any:
+    """Return shapes and types placed on the first CPU device, as orbax asks."""
+    host = jax.sharding.SingleDeviceSharding(jax.local_devices(backend="cpu")[0])
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=host), tree
+    )
+
+
+def fingerprint(tree: PyTree) -> int:
+    """Return the CRC-32 of all values of a tree, in its order."""
+    value = 0
+    for leaf in jax.tree.leaves(tree):
+        value = zlib.crc32(np.ascontiguousarray(leaf).data, value)
+    return value
+
+
+def restore_parameters(run: Path, step: int) -> Any:
+    """Return the parameters of every member at a step, on the default device.
+
+    Args:
+        run: Folder of the run.
+        step: A step of which every block kept a checkpoint.
+
+    Returns:
+        Nested dictionaries of arrays with a leading member axis.
+
+    Raises:
+        RequestError: Where a block has no checkpoint of that step.
+    """
+    folders = sorted((run / FOLDER).glob("members-*"))
+    kept = [_steps(folder) for folder in folders]
+    common = sorted(set.intersection(*kept)) if kept else []
+    if step not in common:
+        steps = ", ".join(map(str, common)) or "none"
+        raise RequestError(f"step {step}: {run} kept checkpoints of steps: {steps}")
+    trees = []
+    for folder in folders:
+        first, last = (int(part) for part in folder.name.split("-")[1:])
+        with BlockCheckpoints(run, first, last - first + 1) as block:
+            trees.append(block.restore_params(step))
+    joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
+    return jax.device_put(joined)
+
+
+def _steps(folder: Path) -> set[int]:
+    with _manager(folder) as manager:
+        return set(manager.all_steps())

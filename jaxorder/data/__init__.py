@@ -1,0 +1,15 @@
+"""Data sets for training: named sources, checked arrays, fixed stratified subsets."""
+
+from jaxorder.data.dataset import Dataset, Split, from_arrays
+from jaxorder.data.sources import catalog, load
+from jaxorder.data.subset import stratified, take_examples
+
+__all__ = [
+    "Dataset",
+    "Split",
+    "catalog",
+    "from_arrays",
+    "load",
+    "stratified",
+    "take_examples",
+]

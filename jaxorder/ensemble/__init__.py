@@ -1,0 +1,1 @@
+"""Training and evaluation of many members: written for one, mapped in one place."""

@@ -1,0 +1,164 @@
+"""The one place where members are mapped: over devices, and on each of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from jax import lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
+
+from jaxorder.config import RunConfig
+from jaxorder.ensemble import member
+from jaxorder.ensemble.devices import pinned
+from jaxorder.ensemble.member import Examples, MemberState, Recipe
+from jaxorder.ensemble.plan import Plan
+from jaxorder.ensemble.streams import member_streams
+
+OVER_MEMBERS = PartitionSpec("member")
+SHARED = PartitionSpec()
+
+
+class Ensemble:
+    """A block of members, trained and evaluated together.
+
+    A compiled function is made once a shape: the steps of a segment and where it
+    begins are arguments. Members that fill up the devices repeat the last one and are
+    never returned to the host.
+
+    Args:
+        recipe: How one member is trained.
+        config: Seeds and precision.
+        plan: How members are mapped.
+        examples: The data, on the host.
+        devices: Devices there are, at least as many as planned.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: RunConfig,
+        plan: Plan,
+        examples: Examples,
+        devices: list[jax.Device],
+    ) -> None:
+        self._config = config
+        self._plan = plan
+        self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
+        self._examples = self._put(examples, SHARED)
+        self._init = self._mapped(partial(member.init, recipe), 1, 0)
+        self._order = self._mapped(partial(member.epoch_order, recipe), 1, 1)
+        self._train = self._mapped(partial(member.train_steps, recipe), 3, 3, donate=True)
+        self._predict = {
+            last: self._mapped(partial(member.predict, recipe, last), 1, 1)
+            for last in (False, True)
+        }
+
+    def begin(self, first: int, members: int) -> None:
+        """Take up the streams of a block of members.
+
+        Args:
+            first: First member of the block.
+            members: Members of the block.
+        """
+        self.members = members
+        streams = member_streams(self._config, first, members)
+        self._streams = self._put_members(streams)
+
+    def init(self) -> MemberState:
+        """Return the members before their first step, on the devices."""
+        return self._call(self._init, self._streams)
+
+    def order(self, epoch: int) -> Int[Array, "member position"]:
+        """Return each member's order of the examples in an epoch, on the devices."""
+        return self._call(self._order, self._streams, np.int32(epoch))
+
+    def train_segment(
+        self,
+        state: MemberState,
+        order: Int[Array, "member position"],
+        start: int,
+        count: int,
+    ) -> tuple[MemberState, Float[np.ndarray, "member"]]:
+        """Take some steps of one epoch with every member, in one compiled call.
+
+        Args:
+            state: The members; given up to the call.
+            order: Their orders of the examples in this epoch.
+            start: Step to begin from.
+            count: Steps to take.
+
+        Returns:
+            The members after the steps, on the devices, and each one's mean loss.
+        """
+        state, losses = self._call(
+            self._train,
+            state,
+            self._streams,
+            order,
+            self._examples,
+            np.int32(start),
+            np.int32(count),
+        )
+        return state, np.asarray(losses)[: self.members]
+
+    def predict(
+        self, state: MemberState, last: bool = False
+    ) -> tuple[
+        Bool[np.ndarray, "member"], dict[str, Shaped[np.ndarray, "member position ..."]]
+    ]:
+        """Return what every member, its weights frozen, says of each evaluated example.
+
+        Args:
+            state: The members.
+            last: Whether to return what is recorded at the last snapshot only, too.
+
+        Returns:
+            Which members are finite, and arrays by name, padding included.
+        """
+        finite, values = self._call(self._predict[last], state, self._examples)
+        return self.to_host((finite, values))
+
+    def to_host(self, tree: PyTree) -> Any:
+        """Return arrays over members as numpy arrays, without the filling members."""
+        return jax.tree.map(lambda x: np.asarray(x)[: self.members], tree)
+
+    def from_host(self, tree: PyTree) -> Any:
+        """Return numpy arrays over members on the devices, filled up."""
+        return self._put_members(tree)
+
+    def _put_members(self, tree: PyTree) -> Any:
+        missing = -self.members % self._plan.devices
+        at = np.minimum(np.arange(self.members + missing), self.members - 1)
+        return self._put(jax.tree.map(lambda x: x[at], tree), OVER_MEMBERS)
+
+    def _put(self, tree: PyTree, spec: PartitionSpec) -> Any:
+        return jax.device_put(tree, NamedSharding(self._mesh, spec))
+
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        with pinned(self._config.precision):
+            return function(*arguments)
+
+    def _mapped(
+        self, function: Callable[..., Any], members: int, shared: int, donate: bool = False
+    ) -> Callable[..., Any]:
+        """Map a function of one member's values and of shared values over members."""
+
+        def local(*arguments: Any) -> Any:
+            def one(values: tuple) -> Any:
+                return function(*values, *arguments[members:])
+
+            if self._plan.members == "vmap":
+                return jax.vmap(one)(arguments[:members])
+            return lax.map(one, arguments[:members])
+
+        sharded = jax.shard_map(
+            local,
+            mesh=self._mesh,
+            in_specs=(*[OVER_MEMBERS] * members, *[SHARED] * shared),
+            out_specs=OVER_MEMBERS,
+            check_vma=False,
+        )
+        return jax.jit(sharded, donate_argnums=(0,) if donate else ())

@@ -1,0 +1,64 @@
+"""Named random streams: a member is a function of its seed and nothing else."""
+
+import zlib
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Key, UInt64
+
+from jaxorder.config import RunConfig
+from jaxorder.ensemble.devices import RANDOM
+
+
+class Streams(NamedTuple):
+    """The keys of one member, or with a leading axis those of several.
+
+    Attributes:
+        init: Initial parameters.
+        order: Order of the examples in each epoch.
+        dropout: Dropped units in each step.
+    """
+
+    init: Key[Array, "*member"]
+    order: Key[Array, "*member"]
+    dropout: Key[Array, "*member"]
+
+
+def fold_name(key: Key[Array, ""], name: str) -> Key[Array, ""]:
+    """Return the key of a named stream."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def collection_key(config: RunConfig) -> Key[Array, ""]:
+    """Return the key of a run: the study's seed and, unless shared, the architecture."""
+    root = jax.random.key(config.seed, impl=RANDOM)
+    return fold_name(root, "any" if config.share_streams else config.model)
+
+
+def member_streams(config: RunConfig, first: int, members: int) -> Streams:
+    """Return the streams of members first .. first + members - 1, on the member axis."""
+    collection = collection_key(config)
+    keys = jax.vmap(lambda i: jax.random.fold_in(collection, i))(
+        np.arange(first, first + members, dtype=np.uint32)
+    )
+    named = {
+        name: jax.vmap(lambda key, name=name: fold_name(key, name))(keys)
+        for name in Streams._fields
+    }
+    if config.order == "shared":
+        shared = fold_name(collection, "order")
+        named["order"] = jax.vmap(lambda _: shared)(np.arange(members))
+    return Streams(**named)
+
+
+def seeds(config: RunConfig) -> UInt64[np.ndarray, "member"]:
+    """Return each member's seed: the 64 bits that all of its streams come from.
+
+    Two collections whose seeds overlap share mini-batches.
+    """
+    collection = collection_key(config)
+    members = np.arange(config.members, dtype=np.uint32)
+    keys = jax.vmap(lambda i: jax.random.fold_in(collection, i))(members)
+    words = np.asarray(jax.random.key_data(keys)).astype(np.uint64)
+    return (words[:, 0] << np.uint64(32)) | words[:, 1]

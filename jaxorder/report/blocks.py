@@ -1,0 +1,146 @@
+"""What a page is made of; the template knows how each kind is drawn."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from jaxorder.report.figures.canvas import Picture
+
+Verdict = Literal["yes", "no", "undecided", "undefined"]
+
+
+@dataclass(frozen=True)
+class Notes:
+    """Paragraphs."""
+
+    kind: ClassVar[str] = "notes"
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure of one or several pictures.
+
+    Attributes:
+        question: What it answers.
+        reading: How to read it.
+        pictures: In the order of reading.
+        caption: Sentences with the numbers that answer the question.
+        grid: How wide a picture is at least: "small", "middle" or "large".
+    """
+
+    kind: ClassVar[str] = "plate"
+    question: str
+    reading: str
+    pictures: Sequence[Picture]
+    caption: Sequence[str]
+    grid: Literal["small", "middle", "large"] = "middle"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names the rows.
+
+    Attributes:
+        title: What it holds.
+        head: Names of the columns.
+        rows: Cells as text.
+        note: What is to be known to read it.
+    """
+
+    kind: ClassVar[str] = "table"
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One sentence of a finding, and in a word what it comes to."""
+
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A question and what the numbers say to it."""
+
+    kind: ClassVar[str] = "finding"
+    question: str
+    answers: Sequence[Answer]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One example in a gallery.
+
+    Attributes:
+        source: A data URI of its image.
+        example: Its id.
+        label: Name of its class.
+        answer: Name of the class that the members name most.
+        right: Whether that is the label.
+        accessibility: As text.
+    """
+
+    source: str
+    example: int
+    label: str
+    answer: str
+    right: bool
+    accessibility: str
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Examples as thumbnails."""
+
+    kind: ClassVar[str] = "gallery"
+    title: str
+    caption: str
+    cards: Sequence[Card]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Lines for a shell."""
+
+    kind: ClassVar[str] = "commands"
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A word of the page and what it means."""
+
+    word: str
+    meaning: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The definitions."""
+
+    kind: ClassVar[str] = "terms"
+    terms: Sequence[Term]
+
+
+Block = Notes | Plate | Table | Finding | Gallery | Commands | Terms
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        anchor: What links name it by.
+        title: Its heading.
+        blocks: What it holds.
+    """
+
+    anchor: str
+    title: str
+    blocks: Sequence[Block]

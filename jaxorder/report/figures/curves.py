@@ -1,0 +1,226 @@
+"""Curves over training: accuracy, agreement beyond chance, bimodality."""
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from jaxorder.analysis import Interval
+from jaxorder.report.figures.canvas import (
+    FAINT,
+    INK,
+    MUTED,
+    NULL,
+    Look,
+    Picture,
+    axes,
+    heading,
+    picture,
+    style,
+    title,
+)
+from jaxorder.report.numbers import COMPARABLE, SplitNumbers
+from jaxorder.report.wording import number
+
+# Beta above this is of accuracies near 0 or 1, where it is not compared anyway.
+BETA_SHOWN = 6.0
+_WIDE, _HIGH = 3.6, 2.75
+
+
+# ---- accuracy
+
+
+def learning_curves(
+    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
+) -> Picture:
+    """Draw accuracy over epochs with the spread over members."""
+    with style():
+        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        _spread(ax, test, look.colour, "-", "test")
+        _spread(ax, train, NULL, (0, (4, 1.5)), "train")
+        _epoch_axis(ax, test.epoch)
+        ax.set(ylim=(0, 1.02), ylabel="accuracy")
+        title(ax, heading(look, name), legend_columns=2)
+        return picture(ax, _curve_text(name, test, train))
+
+
+def _spread(
+    ax: Axes, numbers: SplitNumbers, colour: str, dash: str | tuple, label: str
+) -> None:
+    accuracy = numbers.accuracy
+    for low, high, alpha in ((0, 100, 0.15), (25, 75, 0.25)):
+        ends = np.percentile(accuracy, (low, high), axis=1)
+        ax.fill_between(numbers.epoch, *ends, color=colour, alpha=alpha, linewidth=0)
+    marker = "o" if len(numbers.epoch) == 1 else None
+    ax.plot(
+        numbers.epoch,
+        accuracy.mean(1),
+        color=colour,
+        ls=dash,
+        label=label,
+        marker=marker,
+    )
+
+
+def _curve_text(name: str, test: SplitNumbers, train: SplitNumbers) -> str:
+    ends = [
+        f"{numbers.split} accuracy ends at {numbers.mean_accuracy[-1]:.3f} (members "
+        f"from {numbers.accuracy[-1].min():.3f} to {numbers.accuracy[-1].max():.3f})"
+        for numbers in (test, train)
+    ]
+    return f"Learning curves of {name}: {'; '.join(ends)}."
+
+
+def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
+    """Draw the mean test accuracy of several runs over epochs."""
+    with style():
+        ax = axes(_WIDE, _HIGH, left=0.55, top=0.28)
+        for numbers, _, look in runs:
+            _line(ax, numbers.epoch, numbers.mean_accuracy, look)
+        _epoch_axis(ax, max((numbers.epoch for numbers, _, _ in runs), key=np.max))
+        ax.set(ylim=(0, 1.02), ylabel="mean test accuracy")
+        ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+        title(ax, "All, test")
+        return picture(
+            ax.figure, "Mean test accuracy of every architecture over epochs."
+        )
+
+
+def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
+    every = max(1, len(x) // 8)
+    ax.plot(
+        x, y, color=look.colour, marker=look.marker, markevery=every, label=look.letter
+    )
+
+
+def _epoch_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"]) -> None:
+    """Show the first epoch and the last on one axis, linear up to the first snapshot."""
+    trained = epoch[epoch > 0]
+    if len(trained):
+        first, last = float(trained[0]), float(trained[-1])
+        ax.set_xscale("symlog", linthresh=first, linscale=0.4)
+        ax.set_xlim(0, last * 1.05)
+        ax.set_xticks([0, *_epoch_ticks(first, last)])
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.minorticks_off()
+    ax.set_xlabel("epoch")
+
+
+def _epoch_ticks(first: float, last: float) -> list[float]:
+    """Return round epochs from the first to the last, some five of them."""
+    exponents = range(int(np.floor(np.log10(first))), int(np.ceil(np.log10(last))) + 1)
+    steps = (1,) if len(exponents) > 3 else (1, 3) if len(exponents) > 2 else (1, 2, 5)
+    ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
+    return [tick for tick in ticks if first * 0.999 <= tick <= last * 1.001]
+
+
+# ---- agreement beyond chance
+
+
+def kappa_over_epochs(
+    numbers: SplitNumbers, spell: tuple[int, int] | None, name: str, look: Look
+) -> Picture:
+    """Draw kappa of the test examples over epochs, and since when it beats the null."""
+    with style():
+        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        nulls = [null.kappa for null in numbers.by_class]
+        _null_band(ax, numbers.epoch, nulls, "class null")
+        _with_band(ax, numbers.epoch, numbers.kappa, look, "observed")
+        if spell is not None:
+            ax.axvline(numbers.epoch[spell[0]], color=INK, lw=0.8, ls=(0, (4, 2)))
+        _epoch_axis(ax, numbers.epoch)
+        _kappa_axis(ax, numbers)
+        title(ax, heading(look, name), legend_columns=2)
+        return picture(
+            ax,
+            f"Kappa of {name} on the test examples over epochs; at the last snapshot "
+            f"{number(numbers.kappa[-1].estimate)}, class null "
+            f"{number(nulls[-1].estimate)}.",
+        )
+
+
+def kappa_over_accuracy(
+    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
+) -> Picture:
+    """Draw kappa of test and train examples against mean accuracy."""
+    with style():
+        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        _null_band(ax, test.mean_accuracy, [null.kappa for null in test.by_class])
+        _with_band(ax, test.mean_accuracy, test.kappa, look, "test")
+        _train_points(ax, train.mean_accuracy, train.kappa)
+        ax.set(xlim=(0, 1.02), xlabel="mean accuracy")
+        _kappa_axis(ax, test, train)
+        title(ax, heading(look, name), legend_columns=3)
+        return picture(
+            ax.figure, f"Kappa of {name} against mean accuracy, test and train."
+        )
+
+
+def beta_over_accuracy(
+    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
+) -> Picture:
+    """Draw bimodality against mean accuracy, and the range where it may be compared."""
+    with style():
+        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        ax.axvspan(*COMPARABLE, color="#f3f0e6", lw=0, zorder=0)
+        _null_band(ax, test.mean_accuracy, [null.bimodality for null in test.by_class])
+        _with_band(ax, test.mean_accuracy, test.bimodality, look, "test")
+        _train_points(ax, train.mean_accuracy, train.bimodality)
+        ax.set(xlim=(0, 1.02), xlabel="mean accuracy", ylim=(0.8, BETA_SHOWN))
+        ax.set_ylabel("bimodality β (lower: more bimodal)")
+        title(ax, heading(look, name), legend_columns=3)
+        return picture(ax, f"Bimodality of {name} against mean accuracy.")
+
+
+def _kappa_axis(ax: Axes, *splits: SplitNumbers) -> None:
+    found = [each.estimate for numbers in splits for each in numbers.kappa]
+    top = np.nanmax(found) if not np.isnan(found).all() else 0.0
+    ax.set(ylim=(-0.08, min(1.04, max(0.3, 1.25 * top + 0.05))), ylabel="kappa κ")
+    ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
+
+
+def _null_band(
+    ax: Axes, x: np.ndarray, nulls: list[Interval], label: str = "class null, test"
+) -> None:
+    order = np.argsort(x, kind="stable")
+    low, high = (
+        np.array([getattr(n, end) for n in nulls])[order] for end in ("low", "high")
+    )
+    ax.fill_between(x[order], low, high, color=NULL, alpha=0.35, lw=0, label=label)
+    ax.plot(x[order], np.array([n.estimate for n in nulls])[order], color=NULL, lw=0.8)
+
+
+def _with_band(
+    ax: Axes, x: np.ndarray, values: tuple[Interval, ...], look: Look, label: str
+) -> None:
+    estimate, low, high = _ends(values)
+    errors = np.clip(np.stack([estimate - low, high - estimate]), 0, None)
+    ax.errorbar(
+        x,
+        estimate,
+        errors,
+        color=look.colour,
+        marker=look.marker,
+        ms=3.5,
+        lw=0.9,
+        elinewidth=0.8,
+        label=label,
+    )
+
+
+def _train_points(ax: Axes, x: np.ndarray, values: tuple[Interval, ...]) -> None:
+    ax.plot(
+        x,
+        _ends(values)[0],
+        color=MUTED,
+        marker="o",
+        mfc="white",
+        ms=3.2,
+        lw=0.7,
+        ls=(0, (3, 2)),
+        label="train",
+        zorder=1.5,
+    )
+
+
+def _ends(values: tuple[Interval, ...]) -> Float[np.ndarray, "3 snapshot"]:
+    return np.array([(each.estimate, each.low, each.high) for each in values]).T

@@ -1,0 +1,340 @@
+"""Plain sentences that the numbers support, and no others."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from jaxorder.analysis import Interval, members_needed
+from jaxorder.report.blocks import Answer, Finding, Verdict
+from jaxorder.report.numbers import (
+    COMPARABLE,
+    RunNumbers,
+    SplitNumbers,
+    agreement_spell,
+    comparable_bimodality,
+    last_defined,
+)
+from jaxorder.report.summary import PairRow
+from jaxorder.report.wording import (
+    counted,
+    ends,
+    epoch_step,
+    listed,
+    number,
+    short,
+    with_interval,
+)
+
+# A reliability from here on is called high: the order of another group of as many
+# members would correlate with this one at about 0.9.
+HIGH = 0.9
+# A list of more pairs than this is summed up by its range.
+_MOST_PAIRS = 6
+
+
+def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Finding]:
+    """Answer the page's questions from the numbers.
+
+    Args:
+        runs: What was measured.
+        pairs: The comparisons on the test and the train examples.
+
+    Returns:
+        The questions that apply, with an answer for each run or pair.
+    """
+    told = [
+        Finding(
+            "Do the networks get the same examples right, beyond chance?",
+            [_agreement(run) for run in runs],
+        ),
+        Finding("Since when do they agree?", [_since(run) for run in runs]),
+        Finding(
+            "While learning, is it all or nothing: are examples right for nearly all "
+            "networks or for nearly none?",
+            [_bimodality(run) for run in runs],
+        ),
+        Finding(
+            "Is the order in which examples are learned repeatable?",
+            [_repeatable(run) for run in runs],
+        ),
+    ]
+    if len(runs) > 1:
+        question = "Do different architectures learn the same examples first?"
+        told.append(Finding(question, list(_across(pairs))))
+    return told
+
+
+def beyond(observed: Interval, null: Interval) -> Verdict:
+    """Tell whether an interval lies above a null's.
+
+    Args:
+        observed: With interval.
+        null: With interval.
+
+    Returns:
+        "yes" above, "no" below it, "undecided" where they overlap, "undefined" where
+        one is.
+    """
+    if math.isnan(observed.estimate):
+        return "undefined"
+    if math.isnan(observed.low) or math.isnan(null.high):
+        return "undecided"
+    if observed.low > null.high:
+        return "yes"
+    return "no" if observed.high < null.low else "undecided"
+
+
+def missing(run: RunNumbers) -> str:
+    """Tell why nothing can be said of a run's agreement; nothing where it can."""
+    if not run.run.progress.snapshots:
+        return "no snapshot is recorded yet"
+    if run.test is None:
+        return "no member stayed finite"
+    return "" if run.test.members > 1 else "it takes two members, and there is one"
+
+
+def _agreement(run: RunNumbers) -> Answer:
+    test = run.test
+    if (problem := missing(run)) or test is None:
+        return Answer("undefined", f"{run.name}: {problem}.")
+    kappa, null = test.kappa[-1], test.by_class[-1].kappa
+    accuracy = f"{test.mean_accuracy[-1]:.3f}"
+    if math.isnan(kappa.estimate):
+        state = (
+            f"saturated: at mean test accuracy {accuracy} nothing is left to agree on"
+        )
+        return Answer(
+            "undefined", f"{run.name}: κ is undefined at the last snapshot, {state}."
+        )
+    words = {"yes": "above", "no": "below", "undecided": "not clearly off"}
+    verdict = beyond(kappa, null)
+    place = words.get(verdict, "not comparable with")
+    return Answer(
+        verdict,
+        f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
+        f"κ = {with_interval(kappa)}, {place} what networks with the same accuracy in "
+        f"each class would show by chance, {with_interval(null)}.",
+    )
+
+
+def _since(run: RunNumbers) -> Answer:
+    test = run.test
+    if (problem := missing(run)) or test is None:
+        return Answer("undefined", f"{run.name}: {problem}.")
+    if last_defined(test.kappa) < 0:
+        return Answer("undefined", f"{run.name}: κ has no interval at any snapshot.")
+    spell = agreement_spell(test)
+    if spell is None:
+        text = "κ lies above chance at no snapshot"
+        return Answer("no", f"{run.name}: {text} of {len(test.kappa)}.")
+    return Answer("yes", f"{run.name}: {spell_words(test, spell)}.")
+
+
+def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
+    """Tell since when, and until when, kappa lies above the class null.
+
+    Args:
+        test: Numbers of the test split.
+        spell: First and last snapshot of the stretch.
+    """
+    first, last = spell
+    accuracy = test.mean_accuracy
+    since = epoch_step(float(test.epoch[first]), int(test.step[first]))
+    text = f"from {since} on, at mean test accuracy {accuracy[first]:.2f}"
+    if test.epoch[first] == 0:
+        text = "already before the first step"
+    if last >= last_defined(test.kappa):
+        return f"{text}, and at every later snapshot at which κ is defined"
+    return (
+        f"{text}, until epoch {short(float(test.epoch[last]))}; after that the interval "
+        f"reaches into the chance range at mean test accuracy "
+        f"{accuracy[last + 1 :].min():.3f} to {accuracy[last + 1 :].max():.3f}"
+    )
+
+
+def _bimodality(run: RunNumbers) -> Answer:
+    test = run.test
+    if (problem := missing(run)) or test is None:
+        return Answer("undefined", f"{run.name}: {problem}.")
+    snapshot, comparable = comparable_bimodality(test)
+    accuracy = test.mean_accuracy[snapshot]
+    low, high = COMPARABLE
+    if not comparable:
+        return Answer(
+            "undecided",
+            f"{run.name}: cannot be told, since no snapshot has a mean test accuracy of "
+            f"{low} to {high} (nearest 0.5: {accuracy:.2f}); record more often early on.",
+        )
+    observed, null = test.bimodality[snapshot], test.by_class[snapshot].bimodality
+    verdict = beyond(_turned(observed), _turned(null))
+    return Answer(
+        verdict,
+        f"{run.name}: at test accuracy {accuracy:.2f} (epoch "
+        f"{short(float(test.epoch[snapshot]))}) bimodality is "
+        f"β = {with_interval(observed)} against {with_interval(null)} by chance; "
+        f"{_RULING[verdict]}.",
+    )
+
+
+_RULING = {
+    "yes": "lower, so more bimodal than chance",
+    "no": "higher, so less bimodal than chance",
+    "undecided": "the intervals overlap or are missing",
+    "undefined": "it is undefined",
+}
+
+
+def _turned(interval: Interval) -> Interval:
+    """Change the sign, since lower beta is more bimodal."""
+    return Interval(-interval.estimate, -interval.high, -interval.low)
+
+
+def _repeatable(run: RunNumbers) -> Answer:
+    test, train = run.test, run.train
+    if (problem := missing(run)) or test is None or train is None:
+        return Answer("undefined", f"{run.name}: {problem}.")
+    alpha = test.reliability
+    if math.isnan(alpha.estimate):
+        return Answer("undefined", f"{run.name}: all examples are learned alike.")
+    needed = members_needed(alpha.estimate, test.members, 0.95)
+    return Answer(
+        _high(alpha),
+        f"{run.name}: the order of the test examples has reliability "
+        f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}): so "
+        f"would the order of another {test.members} networks correlate with it. "
+        f"{_needed(needed, 0.95)}",
+    )
+
+
+def _high(alpha: Interval) -> Verdict:
+    if math.isnan(alpha.low):
+        return "undecided"
+    return "yes" if alpha.low >= HIGH else "no" if alpha.high < HIGH else "undecided"
+
+
+def _needed(members: int | None, wanted: float) -> str:
+    if members is None:
+        return f"How many members {wanted} would need cannot be told."
+    return f"For {wanted}, {counted(members, 'network')} would do."
+
+
+def _across(pairs: Sequence[PairRow]) -> Iterator[Answer]:
+    tested = [pair for pair in pairs if pair.split == "test"]
+    trained = {(p.model_a, p.model_b): p for p in pairs if p.split == "train"}
+    if len(tested) > _MOST_PAIRS:
+        yield _range(tested)
+        return
+    for pair in tested:
+        yield _pair(pair, trained.get((pair.model_a, pair.model_b)))
+
+
+def _range(pairs: Sequence[PairRow]) -> Answer:
+    found = [pair for pair in pairs if not math.isnan(pair.spearman.estimate)]
+    if not found:
+        return Answer("undefined", "No pair could be compared.")
+    found.sort(key=lambda pair: pair.spearman.estimate)
+    least, most = found[0], found[-1]
+    positive = sum(pair.spearman.low > 0 for pair in found)
+    return Answer(
+        "yes" if positive == len(pairs) else "undecided",
+        f"{positive} of {len(pairs)} pairs have a rank correlation clearly above 0 on "
+        f"the test examples; the least is {with_interval(least.spearman)} "
+        f"({least.model_a} and {least.model_b}), the largest "
+        f"{with_interval(most.spearman)} ({most.model_a} and {most.model_b}).",
+    )
+
+
+def _pair(test: PairRow, train: PairRow | None) -> Answer:
+    names = f"{test.model_a} and {test.model_b}"
+    if test.comparison is None:
+        return Answer("undefined", f"{names}: cannot be compared ({test.problem}).")
+    return Answer(
+        _positive(test.spearman),
+        f"{names}: rank correlation of the orders {with_interval(test.spearman)} on test"
+        + (f", {with_interval(train.spearman)} on train" if train else "")
+        + f". {matched_words(test)}",
+    )
+
+
+def _positive(spearman: Interval) -> Verdict:
+    if math.isnan(spearman.estimate):
+        return "undefined"
+    if math.isnan(spearman.low):
+        return "undecided"
+    return "yes" if spearman.low > 0 else "no" if spearman.high < 0 else "undecided"
+
+
+def matched_words(pair: PairRow) -> str:
+    """Tell what the comparison at matched accuracy says, or why it says nothing."""
+    assert pair.comparison is not None
+    matched = pair.comparison.matched
+    accuracies = f"{matched.accuracy_a:.3f} and {matched.accuracy_b:.3f}"
+    if not matched.decided:
+        return (
+            "At matched accuracy undecided: the nearest mean test accuracies, "
+            f"{accuracies}, are {100 * matched.gap:.1f} points apart."
+        )
+    return (
+        f"Up to matched test accuracy ({accuracies}) it is "
+        f"{with_interval(matched.spearman)}."
+    )
+
+
+def lede(runs: Sequence[RunNumbers]) -> list[str]:
+    """Say what was trained on what, how far it is, and what is left out.
+
+    Args:
+        runs: What was measured.
+
+    Returns:
+        Sentences.
+    """
+    data = {_data_words(run) for run in runs}
+    members = sorted({run.run.config.members for run in runs})
+    what = counted(len(runs), "architecture")
+    many = f"{members[0]}" if len(members) == 1 else f"{members[0]} to {members[-1]}"
+    noun = "network" if members == [1] else "networks"
+    each = " each" if len(runs) > 1 else ""
+    return [
+        f"{what}, {many} {noun}{each}. Networks of one architecture differ only in "
+        f"their random seeds: {_seeded(runs)}.",
+        f"Data: {listed(sorted(data))}.",
+        *unfinished(runs),
+        *(_left_out(run) for run in runs if run.excluded),
+    ]
+
+
+def _seeded(runs: Sequence[RunNumbers]) -> str:
+    if any(run.run.config.order == "shared" for run in runs):
+        return "initial weights and dropout, while the mini-batches are shared"
+    return "initial weights, the order of mini-batches, dropout"
+
+
+def _data_words(run: RunNumbers) -> str:
+    data = run.run.document["data"]
+    return (
+        f"{run.run.config.data}, {data['train']:,} training and {data['test']:,} test "
+        f"examples of {data['classes']} classes"
+    )
+
+
+def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
+    """Say of each run that is not finished how far it is."""
+    return [
+        f"Unfinished: {run.name} has {p.snapshots} of {p.total} snapshots, {p.members} "
+        f"of {p.planned} members. What follows is about what is recorded so far."
+        for run in runs
+        if not (p := run.run.progress).finished
+    ]
+
+
+def _left_out(run: RunNumbers) -> str:
+    names = [f"member {each.member} ({each.reason})" for each in run.excluded]
+    return f"Left out of every number: {run.name}: {listed(names)}."
+
+
+def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
+    """Write an observed value beside what the null expects."""
+    chance = number(null.estimate, digits)
+    if not math.isnan(null.low):
+        chance += f" {ends(null, digits)}"
+    return f"{with_interval(observed, digits)} against {chance} by chance"

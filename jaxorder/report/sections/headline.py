@@ -1,0 +1,77 @@
+"""What was trained, on what, and what was found."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxorder.report.blocks import Finding, Notes, Section, Table
+from jaxorder.report.findings import (
+    findings,
+    lede,
+)
+from jaxorder.report.numbers import (
+    RunNumbers,
+)
+from jaxorder.report.summary import PairRow, SummaryRow
+from jaxorder.report.wording import (
+    mean_deviation,
+    number,
+    with_interval,
+)
+
+_CAVEATS = (
+    "“By chance” means the class null: networks that are independent of one another "
+    "but have, class by class, the same accuracies as these.",
+    "A common order is not by itself evidence of shared structure: all networks were "
+    "trained on one fixed assignment of labels, which makes hard examples hard for all "
+    "of them. Compare with shuffled labels, and at matched accuracy.",
+    "Intervals (in brackets, 95 %) are about other networks of the same kind on these "
+    "same examples, not about other data.",
+)
+
+
+def headline(
+    runs: Sequence[RunNumbers], rows: Sequence[SummaryRow], pairs: Sequence[PairRow]
+) -> Section:
+    """Say what was trained, on what, and what was found."""
+    told: list[Finding] = findings(runs, pairs)
+    blocks = [Notes(lede(runs)), *told, _summary_table(rows), Notes(_CAVEATS)]
+    return Section("findings", "What was found", blocks)
+
+
+def _summary_table(rows: Sequence[SummaryRow]) -> Table:
+    head = [
+        "Model",
+        "Members",
+        "Train accuracy",
+        "Test accuracy",
+        "κ, test",
+        "Order reliability, test",
+        "β, test",
+    ]
+    return Table(
+        "Summary, at the last snapshot recorded",
+        head,
+        [_summary_cells(row) for row in rows],
+        "Accuracies: mean ± standard deviation over members. β: bimodality at the "
+        "snapshot whose mean test accuracy (in parentheses) is nearest 0.5.",
+    )
+
+
+def _summary_cells(row: SummaryRow) -> list[str]:
+    beta = number(row.bimodality)
+    if not np.isnan(row.bimodality_accuracy):
+        beta += f" (at {row.bimodality_accuracy:.2f})"
+    return [
+        row.model,
+        f"{row.members} of {row.planned}",
+        _accuracy(row.train_accuracy, row.train_deviation),
+        _accuracy(row.test_accuracy, row.test_deviation),
+        with_interval(row.kappa),
+        with_interval(row.reliability, 3),
+        beta,
+    ]
+
+
+def _accuracy(mean: float, deviation: float) -> str:
+    return "undefined" if np.isnan(mean) else mean_deviation(mean, deviation)

@@ -1,0 +1,119 @@
+"""How numbers stand in a sentence: undefined ones are said to be, never drawn as 0."""
+
+import math
+from collections.abc import Sequence
+
+from jaxorder.analysis import Interval
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Write a number, or that it is undefined.
+
+    Example:
+        >>> number(0.876), number(float("nan"))
+        ('0.88', 'undefined')
+    """
+    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def with_interval(interval: Interval, digits: int = 2) -> str:
+    """Write an estimate with its interval in brackets.
+
+    Example:
+        >>> with_interval(Interval(0.5, 0.4, 0.6))
+        '0.50 [0.40, 0.60]'
+    """
+    if math.isnan(interval.estimate):
+        return "undefined"
+    if math.isnan(interval.low):
+        return f"{interval.estimate:.{digits}f} (no interval)"
+    return f"{interval.estimate:.{digits}f} {ends(interval, digits)}"
+
+
+def ends(interval: Interval, digits: int = 2) -> str:
+    """Write the ends of an interval.
+
+    Example:
+        >>> ends(Interval(0.5, 0.4, 0.6))
+        '[0.40, 0.60]'
+    """
+    return f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def mean_deviation(mean: float, deviation: float) -> str:
+    """Write a mean and a standard deviation.
+
+    Example:
+        >>> mean_deviation(0.9, 0.01), mean_deviation(0.9, float("nan"))
+        ('0.900 ± 0.010', '0.900')
+    """
+    return f"{mean:.3f}" + ("" if math.isnan(deviation) else f" ± {deviation:.3f}")
+
+
+def counted(count: int, thing: str) -> str:
+    """Write how many there are of something.
+
+    Example:
+        >>> counted(1, "network"), counted(1297, "example")
+        ('1 network', '1,297 examples')
+    """
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def listed(words: Sequence[str], most: int = 8) -> str:
+    """Write a list as in a sentence, cut after some.
+
+    Example:
+        >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], most=2)
+        ('a, b and c', 'a, b and 1 more')
+    """
+    if len(words) > most:
+        return ", ".join(words[:most]) + f" and {len(words) - most} more"
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
+
+
+def epoch_step(epoch: float, step: int) -> str:
+    """Write a moment of training.
+
+    Example:
+        >>> epoch_step(0.0476, 1)
+        'epoch 0.048 (step 1)'
+    """
+    return f"epoch {short(epoch)} (step {step:,})"
+
+
+def short(value: float) -> str:
+    """Write a positive number in as few digits as tell it apart: 0.048, 1.5, 30.
+
+    Example:
+        >>> short(0.0476), short(1.0), short(123.4)
+        ('0.048', '1', '123')
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time.
+
+    Example:
+        >>> duration(31.2), duration(600), duration(7322)
+        ('31 s', '10 min', '2 h 2 min')
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut the middle out of a text that is too long, and what cannot be printed.
+
+    Example:
+        >>> shortened("mlp:widths=512-512-512,linear=true", 20)
+        'mlp:widths…near=true'
+    """
+    text = "".join(c if c.isprintable() else "�" for c in text)
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return text[: most - 1 - tail] + "…" + text[len(text) - tail :]

@@ -1,0 +1,271 @@
+"""Studies and runs from the request to the finished record."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxorder import record
+from jaxorder.config import (
+    SCHEMA,
+    RunConfig,
+    StudyOptions,
+    check_models,
+    folder_name,
+    options_from_json,
+    to_json,
+)
+from jaxorder.data import Dataset, load
+from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.mapped import Ensemble
+from jaxorder.errors import RequestError
+from jaxorder.files import lock, new_folder, read_json, refuse_existing, write_json
+from jaxorder.run.block import BlockTraining
+from jaxorder.run.folder import CONFIG, STUDY, Run, is_run, is_study, open_runs
+from jaxorder.run.interruption import Interruption
+from jaxorder.run.watch import Tick, Watch, unwatched
+from jaxorder.run.workload import (
+    Workload,
+    create,
+    machine,
+    prepare,
+    reopen,
+    versions,
+)
+
+
+def train(
+    config: RunConfig | None = None,
+    *,
+    out: Path | str,
+    data: str | Dataset | None = None,
+    watch: Watch = unwatched,
+    **options: Any,
+) -> Run:
+    """Train the members of one run and record what they predict.
+
+    Args:
+        config: What to do; or else `data` and the fields of `RunConfig` as arguments.
+        out: Folder of the run, which must not exist.
+        data: Source of the data, or the data themselves.
+        watch: Told the progress.
+        **options: Fields of `RunConfig`, such as `model` and `members`.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RequestError: Where the request is wrong; nothing is left on disk.
+        Interrupted: Where a signal stopped it; `resume` goes on.
+    """
+    dataset = data if isinstance(data, Dataset) else None
+    if config is None:
+        name = dataset.name if dataset is not None else data
+        config = RunConfig(data=str(name), **options)
+    elif options or isinstance(data, str):
+        raise RequestError("train takes a config or options, not both")
+    out = Path(out)
+    refuse_existing(out)
+    devices = spread_over_cores(config.members)
+    work = prepare(config, dataset or load_for(config), devices)
+    create(out, work)
+    return execute(out, work, watch)
+
+
+def run_study(
+    options: StudyOptions,
+    models: Sequence[str],
+    out: Path,
+    watch: Watch = unwatched,
+) -> list[Run]:
+    """Train one run for each model, on the same data.
+
+    Args:
+        options: What all runs share.
+        models: Model strings, all different.
+        out: Folder of the study, which must not exist.
+        watch: Told the progress.
+
+    Returns:
+        The finished runs, in the order of the models.
+
+    Raises:
+        RequestError: Where the request is wrong; nothing is left on disk.
+        Interrupted: Where a signal stopped it; `resume` goes on.
+    """
+    refuse_existing(out)
+    works = plan_study(options, models)
+    with new_folder(out) as folder:
+        write_json(
+            folder / STUDY,
+            {"schema": SCHEMA, "models": list(models), "options": to_json(options)},
+        )
+    return [_begin(out / folder_name(w.config.model), w, watch) for w in works]
+
+
+def plan_study(options: StudyOptions, models: Sequence[str]) -> list[Workload]:
+    """Work out what a study will do; train and write nothing.
+
+    Args:
+        options: What all runs share.
+        models: Model strings, all different.
+
+    Returns:
+        One workload a model.
+
+    Raises:
+        RequestError: Where the request is wrong.
+    """
+    check_models(models)
+    devices = spread_over_cores(options.members)
+    dataset = load_for(options)
+    configs = [RunConfig.of_study(options, model) for model in models]
+    return [prepare(config, dataset, devices) for config in configs]
+
+
+def resume(
+    path: Path | str, *, data: Dataset | None = None, watch: Watch = unwatched
+) -> list[Run]:
+    """Go on with a study or a run where it stopped; nothing to do is no error.
+
+    Args:
+        path: Folder of the study or run.
+        data: The data, where they were given as an object.
+        watch: Told the progress.
+
+    Returns:
+        The finished runs.
+
+    Raises:
+        RequestError: Where the folder is neither, or the data are others.
+        Interrupted: Where a signal stopped it again.
+    """
+    path = Path(path)
+    if is_study(path):
+        return _resume_study(path, data, watch)
+    (run,) = open_runs(path)
+    if run.progress.finished:
+        return [run]
+    devices = spread_over_cores(run.config.members)
+    work = reopen(run, data or load_for(run.config), devices)
+    return [execute(path, work, watch)]
+
+
+def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
+    document = read_json(path / STUDY)
+    options = options_from_json(document["options"])
+    folders = {model: path / folder_name(model) for model in document["models"]}
+    if all(is_run(f) and Run(f).progress.finished for f in folders.values()):
+        return [Run(folder) for folder in folders.values()]
+    devices = spread_over_cores(options.members)
+    dataset = data or load_for(options)
+    runs = []
+    for model, folder in folders.items():
+        if is_run(folder):
+            work = reopen(Run(folder), dataset, devices)
+            runs.append(execute(folder, work, watch))
+        else:
+            config = RunConfig.of_study(options, model)
+            runs.append(_begin(folder, prepare(config, dataset, devices), watch))
+    return runs
+
+
+def load_for(options: StudyOptions) -> Dataset:
+    """Return the data that options ask for."""
+    return load(
+        options.data,
+        data_dir=options.data_dir,
+        train_examples=options.train_examples,
+        test_examples=options.test_examples,
+    )
+
+
+def _begin(folder: Path, work: Workload, watch: Watch) -> Run:
+    create(folder, work)
+    return execute(folder, work, watch)
+
+
+def execute(path: Path, work: Workload, watch: Watch) -> Run:
+    """Train what is left of a run.
+
+    Args:
+        path: Folder of the run.
+        work: Its workload.
+        watch: Told the progress.
+
+    Returns:
+        The finished run.
+    """
+    run = Run(path)
+    if run.progress.finished:
+        return run
+    with lock(path), Interruption() as interruption, jax.enable_x64(False):
+        repeatable = _same_machine(run, work)
+        ensemble = Ensemble(
+            work.recipe, work.config, work.plan, work.examples(), work.devices
+        )
+        for block in work.plan.blocks(work.config.members):
+            teller = Teller(work, watch)
+            training = BlockTraining(
+                path, work, ensemble, block, repeatable, interruption, teller
+            )
+            if not training.complete:
+                training.run()
+        record.finish(path)
+    return Run(path)
+
+
+def _same_machine(run: Run, work: Workload) -> bool:
+    """Whether bits must repeat; where not, the run's description says so from now on."""
+    then = (run.document["machine"], run.document["versions"])
+    now = (machine(work), versions())
+    if now == then:
+        return True
+    others = run.document.get("resumed_on", [])
+    here = {"machine": now[0], "versions": now[1]}
+    if here not in others:
+        document = {**run.document, "resumed_on": [*others, here]}
+        write_json(run.path / CONFIG, document)
+    return False
+
+
+class Teller:
+    """Turns the state of a block's training into ticks for those who watch.
+
+    Args:
+        work: What the run does.
+        watch: Told the progress.
+    """
+
+    def __init__(self, work: Workload, watch: Watch) -> None:
+        self._work = work
+        self._watch = watch
+
+    def __call__(self, training: BlockTraining) -> None:
+        """Tell where the training is."""
+        work = self._work
+        per_epoch, total = work.recipe.steps_per_epoch, work.config.members
+        done = training.first * work.config.epochs
+        done += training.members * training.step / per_epoch
+        seconds = time.monotonic() - training.started
+        new = training.members * (training.step - training.step_started) / per_epoch
+        left = (total * work.config.epochs - done) * seconds / new if new else None
+        self._watch(
+            Tick(
+                model=work.config.model,
+                members=total,
+                done=done,
+                total=total * work.config.epochs,
+                examples_per_second=new * work.recipe.train_examples / seconds
+                if new
+                else 0.0,
+                train_accuracy=training.accuracy["train"],
+                test_accuracy=training.accuracy["test"],
+                seconds_left=left,
+            )
+        )
+
+
+__all__ = ["plan_study", "resume", "run_study", "train"]

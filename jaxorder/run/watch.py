@@ -1,0 +1,37 @@
+"""What a training tells those who watch it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Where a training is, after a segment.
+
+    Attributes:
+        model: Model string of the run.
+        members: Members of the run.
+        done: Member-epochs done, all blocks together; a fraction counts.
+        total: Member-epochs planned.
+        examples_per_second: Examples trained on by all members together, a second.
+        train_accuracy: Mean over members and examples at the last snapshot.
+        test_accuracy: Likewise on the test examples.
+        seconds_left: Estimate for the run; None before anything can be said.
+    """
+
+    model: str
+    members: int
+    done: float
+    total: float
+    examples_per_second: float
+    train_accuracy: float
+    test_accuracy: float
+    seconds_left: float | None
+
+
+Watch = Callable[[Tick], None]
+
+
+def unwatched(tick: Tick) -> None:
+    """Ignore the progress."""
+    del tick

@@ -1,0 +1,253 @@
+"""What a run will do, worked out and checked before anything is written."""
+
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Int
+
+from jaxorder import record
+from jaxorder.config import SCHEMA, RunConfig, snapshot_steps, to_json
+from jaxorder.data import Dataset, stratified
+from jaxorder.data.standardize import standardization
+from jaxorder.ensemble import member
+from jaxorder.ensemble.devices import RANDOM, cores, matmul_precision, memory_bytes
+from jaxorder.ensemble.member import Examples, Recipe
+from jaxorder.ensemble.optimizer import optimizer
+from jaxorder.ensemble.plan import Plan, make_plan
+from jaxorder.ensemble.streams import member_streams, seeds
+from jaxorder.errors import RequestError
+from jaxorder.files import new_folder, write_json
+from jaxorder.models import architecture, build, options_text, parameter_count
+from jaxorder.run.folder import CONFIG, Run
+
+PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A run, ready to be begun or gone on with.
+
+    Attributes:
+        config: Options, every default filled in.
+        dataset: Training and test examples.
+        recipe: How one member is trained.
+        plan: How members are mapped.
+        devices: Devices there are.
+    """
+
+    config: RunConfig
+    dataset: Dataset
+    recipe: Recipe
+    plan: Plan
+    devices: list[jax.Device]
+
+    @cached_property
+    def steps(self) -> list[int]:
+        """Steps of the snapshots."""
+        config, per_epoch = self.config, self.recipe.steps_per_epoch
+        return snapshot_steps(config.snapshots, per_epoch, config.epochs)
+
+    @cached_property
+    def recorded(self) -> dict[str, Int[np.ndarray, "position"]]:
+        """Positions of the recorded examples within each split."""
+        bound = self.config.record_examples
+        splits = {name: self.dataset.split(name) for name in SPLITS}
+        return {
+            name: np.arange(len(split.labels))
+            if bound is None or bound >= len(split.labels)
+            else stratified(split.labels, bound, option="--record-examples")
+            for name, split in splits.items()
+        }
+
+    @property
+    def evaluated(self) -> int:
+        """Examples evaluated at a snapshot, of both splits."""
+        return sum(len(positions) for positions in self.recorded.values())
+
+    def examples(self) -> Examples:
+        """Return the data as it goes to the devices, on the host."""
+        train, test = self.dataset.train, self.dataset.test
+        standard = standardization(train.inputs)
+        at = [self.recorded["train"], len(train.labels) + self.recorded["test"]]
+        size = min(self.plan.evaluate_batch, self.evaluated)
+        evaluated = np.pad(np.concatenate(at), (0, -self.evaluated % size))
+        return Examples(
+            inputs=np.concatenate([train.inputs, test.inputs]),
+            labels=np.concatenate([train.labels, test.labels]),
+            mean=standard.mean,
+            deviation=standard.deviation,
+            evaluated=evaluated.reshape(-1, size).astype(np.int32),
+        )
+
+
+def prepare(
+    config: RunConfig,
+    dataset: Dataset,
+    devices: list[jax.Device],
+    plan: Plan | None = None,
+) -> Workload:
+    """Work out what a run will do, and refuse what cannot be done.
+
+    Args:
+        config: What was asked.
+        dataset: Loaded as asked.
+        devices: Devices there are.
+        plan: Plan to keep to, when going on with a run; else one is made.
+
+    Returns:
+        The run's workload; nothing is written.
+
+    Raises:
+        RequestError: Where model and data do not fit, or memory does not suffice.
+    """
+    config = config.with_defaults(architecture(config.model).training)
+    model = build(
+        config.model, dataset.input_shape, dataset.num_classes, config.precision
+    )
+    examples = len(dataset.train.labels)
+    assert config.batch_size is not None
+    steps = -(-examples // config.batch_size) * config.epochs
+    recipe = Recipe(
+        model,
+        optimizer(config, steps),
+        train_examples=examples,
+        batch_size=config.batch_size,
+        prediction=record.prediction_type(dataset.num_classes),
+        quantities=config.record,
+    )
+    if plan is None:
+        memory = memory_bytes(devices)
+        size = state_bytes(recipe, config)
+        plan = make_plan(config.members, size, memory, devices, config.block_members)
+    _check_devices(plan, devices)
+    return Workload(config, dataset, recipe, plan, devices)
+
+
+def _check_devices(plan: Plan, devices: list[jax.Device]) -> None:
+    if plan.devices > len(devices):
+        raise RequestError(
+            f"the run was planned for {plan.devices} devices, here are {len(devices)}; "
+            "go on where there are as many, or in a process that has not used JAX yet"
+        )
+
+
+def state_bytes(recipe: Recipe, config: RunConfig) -> int:
+    """Return the bytes of one member's parameters and optimiser state."""
+    streams = jax.tree.map(lambda key: key[0], member_streams(config, 0, 1))
+    state = jax.eval_shape(lambda: member.init(recipe, streams))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+
+
+def record_bytes(work: Workload) -> int:
+    """Return the bytes of the record's predictions before compression."""
+    each = work.recipe.prediction.itemsize
+    for name in work.config.record:
+        values = 2 * work.dataset.num_classes if name == "probability" else 4
+        snapshots = 1 if name in member.LAST_ONLY else len(work.steps)
+        each += values * snapshots // len(work.steps)
+    return len(work.steps) * work.config.members * work.evaluated * each
+
+
+def machine(work: Workload) -> dict[str, Any]:
+    """Return what the bits of a run depend on beside its options and versions."""
+    device = work.devices[0]
+    return {
+        "device": device.platform,
+        "device_kind": device.device_kind,
+        "cores": cores(),
+        "matmul_precision": matmul_precision(work.config.precision),
+        "random": f"{RANDOM}, partitionable",
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter."""
+    return {"python": platform.python_version()} | {p: version(p) for p in PACKAGES}
+
+
+def describe(work: Workload) -> dict[str, Any]:
+    """Return the document that a run keeps of itself."""
+    dataset = work.dataset
+    return {
+        "schema": SCHEMA,
+        "options": to_json(work.config),
+        "model_keys": options_text(work.config.model),
+        "parameters": parameter_count(work.recipe.model),
+        "steps": work.steps,
+        "steps_per_epoch": work.recipe.steps_per_epoch,
+        "data": {
+            "name": dataset.name,
+            "digest": dataset.digest,
+            "train": len(dataset.train.labels),
+            "test": len(dataset.test.labels),
+            "classes": dataset.num_classes,
+            "class_names": list(dataset.class_names),
+            "input_shape": list(dataset.input_shape),
+        },
+        "plan": work.plan.to_json(),
+        "machine": machine(work),
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def create(path: Path, work: Workload) -> None:
+    """Make a run folder: its description and an empty record.
+
+    Raises:
+        RequestError: Where the folder exists.
+    """
+    document = describe(work)
+    with new_folder(path) as folder:
+        write_json(folder / CONFIG, document)
+        attributes = {
+            "schema": SCHEMA,
+            "model": work.config.model,
+            "data": work.dataset.name,
+            "digest": work.dataset.digest,
+            "versions": document["versions"],
+        }
+        record.create(folder / record.RECORD, _layout(work), attributes)
+        (folder / record.COMMITS).mkdir()
+
+
+def _layout(work: Workload) -> record.Layout:
+    splits = {}
+    for name, at in work.recorded.items():
+        split = work.dataset.split(name)
+        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at])
+    standard = standardization(work.dataset.train.inputs)
+    steps = np.array(work.steps)
+    return record.Layout(
+        steps=steps,
+        epochs=steps / work.recipe.steps_per_epoch,
+        seeds=seeds(work.config),
+        splits=splits,
+        classes=work.dataset.class_names,
+        block=work.plan.block,
+        quantities=work.config.record,
+        inputs={"input_mean": standard.mean, "input_deviation": standard.deviation},
+    )
+
+
+def reopen(run: Run, dataset: Dataset, devices: list[jax.Device]) -> Workload:
+    """Return the workload of a run that was begun, under the plan it was begun with.
+
+    Raises:
+        RequestError: Where the data are others than it was begun with.
+    """
+    digest = run.document["data"]["digest"]
+    if dataset.digest != digest:
+        raise RequestError(
+            f"--data {dataset.name}: not the data that {run.path} was begun with "
+            f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
+        )
+    return prepare(run.config, dataset, devices, Plan(**run.document["plan"]))

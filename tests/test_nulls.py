@@ -1,0 +1,161 @@
+"""The nulls, against enumeration, simulation and the measures themselves."""
+
+import inspect
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxorder.analysis import nulls
+from jaxorder.analysis.measures import bimodality, fleiss_kappa, tp_agreement
+from jaxorder.analysis.nulls import (
+    class_null,
+    histogram,
+    histogram_bimodality,
+    histogram_kappa,
+    independent_null,
+    poisson_binomial,
+)
+
+seeded = settings(derandomize=True, deadline=None, max_examples=50)
+
+
+@seeded
+@given(hnp.arrays(float, st.integers(1, 6), elements=st.floats(0, 1)))
+def test_poisson_binomial_is_what_enumeration_gives(chances):
+    wanted = np.zeros(len(chances) + 1)
+    for outcome in itertools.product([0, 1], repeat=len(chances)):
+        happens = np.array(outcome, bool)
+        wanted[happens.sum()] += np.where(happens, chances, 1 - chances).prod()
+    np.testing.assert_allclose(poisson_binomial(chances), wanted, atol=1e-12)
+
+
+@seeded
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 30))))
+def test_a_histogram_gives_the_measures_of_what_it_counts(correct):
+    members = len(correct)
+    tpa = tp_agreement(correct)
+    counts = histogram(tpa, members)
+    assert counts.tolist() == [np.sum(correct.sum(0) == k) for k in range(members + 1)]
+    np.testing.assert_allclose(
+        histogram_bimodality(counts), bimodality(tpa, members), rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        histogram_kappa(counts), fleiss_kappa(correct), atol=1e-9
+    )
+
+
+def test_histograms_of_many_snapshots_are_counted_apart():
+    tpa = np.array([[0, 0.5, 1], [1, 1, 1], [0, 0, 0]])
+    counts = histogram(tpa, 2)
+    assert counts.tolist() == [[1, 1, 1], [0, 0, 3], [3, 0, 0]]
+    # Of the first: variance 1/6, all of it between p q = 1/4: (2 * 2/3 - 1) / 1.
+    np.testing.assert_allclose(histogram_kappa(counts), [1 / 3, np.nan, np.nan])
+    # Deviations -1/2 0 1/2: (2/3 / 16) / (1/6)^2.
+    np.testing.assert_allclose(histogram_bimodality(counts), [1.5, np.nan, np.nan])
+
+
+def test_equal_members_give_the_closed_form_of_the_binomial():
+    pmf = poisson_binomial(np.full(10, 0.3))
+    assert float(histogram_bimodality(pmf)) == pytest.approx(3 - 2 / 10)
+    assert float(histogram_kappa(pmf)) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_independent_null_has_the_exact_moments():
+    correct = (
+        np.random.default_rng(0).random((6, 500)) < np.linspace(0.2, 0.9, 6)[:, None]
+    )
+    null, own = independent_null(correct), correct.mean(axis=1)
+    p, spread = own.mean(), (own * (1 - own)).sum()
+    assert null.mean == pytest.approx(p)
+    assert null.variance == pytest.approx(spread / 6**2)
+    wanted = -own.var() / (p * (1 - p)) / 5
+    assert null.kappa.estimate == pytest.approx(wanted)
+    # Third and fourth cumulants of a sum of Bernoulli variables add.
+    variances = own * (1 - own)
+    skewness = (variances * (1 - 2 * own)).sum() / spread**1.5
+    excess = (variances * (1 - 6 * variances)).sum() / spread**2
+    assert null.bimodality.estimate == pytest.approx(3 + excess - skewness**2)
+    assert null.expected.sum() == pytest.approx(500)
+
+
+def test_the_class_null_is_what_simulated_members_show():
+    rng = np.random.default_rng(2)
+    label = np.repeat([0, 1, 2], [100, 200, 300])
+    accuracy = np.array(
+        [[0.9, 0.5, 0.2], [0.8, 0.6, 0.1], [0.7, 0.9, 0.3], [1, 0.4, 0]]
+    )
+    # Exactly those accuracies: within a class, which examples are right is shuffled.
+    drawn = np.stack([_shuffled(accuracy, label, rng) for _ in range(400)])
+    null = class_null(drawn[0], label)
+    shares = histogram(tp_agreement(drawn), 4).mean(axis=0) / 600
+    np.testing.assert_allclose(null.pmf, shares, atol=0.005)
+    kappa = fleiss_kappa(drawn)
+    assert null.kappa.estimate == pytest.approx(kappa.mean(), abs=0.005)
+    assert null.kappa.low < kappa.mean() < null.kappa.high
+    assert null.mean == pytest.approx(drawn[0].mean())
+    assert independent_null(drawn[0]).kappa.high < null.kappa.low
+
+
+def _shuffled(accuracy, label, rng):
+    correct = np.zeros((len(accuracy), len(label)), bool)
+    for member, each in np.ndindex(accuracy.shape):
+        members = rng.permutation(np.flatnonzero(label == each))
+        right = round(accuracy[member, each] * len(members))
+        correct[member, members[:right]] = True
+    return correct
+
+
+def test_the_interval_of_the_null_covers_independent_members():
+    rng = np.random.default_rng(3)
+    covered = []
+    for _ in range(200):
+        correct = rng.random((5, 400)) < 0.5
+        null = independent_null(correct, simulations=200)
+        kappa = float(fleiss_kappa(correct))
+        covered.append(null.kappa.low <= kappa <= null.kappa.high)
+    # 0.95, and three binomial standard errors of 200 draws.
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.05)
+
+
+def test_one_class_is_the_independent_null():
+    correct = np.random.default_rng(4).random((5, 50)) < 0.5
+    one = class_null(correct, np.zeros(50, np.uint8))
+    np.testing.assert_array_equal(one.pmf, independent_null(correct).pmf)
+    assert one.kappa == independent_null(correct).kappa
+
+
+def test_saturated_and_single_members_have_an_undefined_null():
+    for correct in (np.ones((3, 4), bool), np.array([[True, False, True]])):
+        null = independent_null(correct)
+        for found in (null.kappa, null.bimodality):
+            assert np.isnan([found.estimate, found.low, found.high]).all()
+
+
+def test_a_draw_that_is_saturated_is_left_out_of_the_interval():
+    correct = np.array([[True, True, False], [True, True, True]])
+    null = independent_null(correct)
+    assert np.isfinite([null.bimodality.low, null.bimodality.high]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("independent_null", [np.ones(3, bool)], "correct: wanted bool"),
+        ("class_null", [np.ones((2, 3), bool), np.zeros(4)], "label: wanted 3"),
+        ("class_null", [np.ones((2, 3), bool), np.zeros((3, 1))], "label: wanted"),
+        ("poisson_binomial", [np.array([0.5, 1.5])], r"wanted \[0, 1\]"),
+        ("poisson_binomial", [np.zeros((2, 2))], "probabilities: wanted real"),
+        ("histogram", [np.array([0.4]), 3], "multiples of 1/3"),
+        ("histogram", [np.array([-1.0]), 3], "multiples of 1/3"),
+        ("histogram", [np.array([2.0]), 3], "multiples of 1/3"),
+        ("histogram_kappa", [np.array([3])], r"wanted \[..., N \+ 1\]"),
+        ("histogram_bimodality", [np.array([3])], r"wanted \[..., N \+ 1\]"),
+    ],
+)
+def test_wrong_arrays_are_refused(name, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        inspect.unwrap(getattr(nulls, name))(*arguments)

@@ -1,0 +1,140 @@
+"""Scores of examples: the worked case of test_measures as a run, and its files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxorder.analysis import scores as score_run
+from jaxorder.analysis import write_scores
+from jaxorder.errors import RequestError
+from tests.test_compare import FakeRun, fake_record
+from tests.test_measures import CORRECT, EPOCH, LABEL, PREDICTION
+
+
+@pytest.fixture
+def run():
+    record = fake_record(CORRECT, label=LABEL, ids=np.arange(5) + 100, epoch=EPOCH)
+    record["prediction"] = record["prediction"].copy(data=PREDICTION)
+    return FakeRun("worked", {"test": record})
+
+
+def test_scores_of_the_worked_case(run):
+    found = score_run(run)
+    assert list(found.columns) == [
+        "example_id",
+        "label",
+        "accessibility",
+        "final_tpa",
+        "final_ca",
+        "common_prediction",
+        "median_learned_epoch",
+        "share_never_learned",
+        "forgetting",
+    ]
+    assert found["example_id"].tolist() == [100, 101, 102, 103, 104]
+    assert found["label"].tolist() == [0, 1, 2, 0, 1]
+    wanted = {
+        "accessibility": np.array([18, 17, 7, 13, 1]) / 18,
+        "final_tpa": np.array([3, 3, 2, 3, 0]) / 3,
+        "final_ca": np.array([3, 3, 2, 3, 3]) / 3,
+        "common_prediction": [0, 1, 2, 0, 0],
+        # Epochs 0 1 1; 1 0 2; 2 4 never; 2 1 4; never, for all three.
+        "median_learned_epoch": [1, 1, 4, 2, np.nan],
+        "share_never_learned": np.array([0, 0, 1, 0, 3]) / 3,
+        "forgetting": np.array([0, 0, 1, 1, 1]) / 3,
+    }
+    for column, values in wanted.items():
+        np.testing.assert_allclose(found[column], values, atol=1e-12)
+
+
+def test_a_member_that_went_infinite_is_left_out_of_everything(run):
+    record = run.splits["test"]
+    record["finite"][3, 2] = False
+    record["prediction"][3, 2] = 255
+    found = score_run(run)
+    np.testing.assert_allclose(found["final_tpa"], [1, 1, 1, 1, 0])
+    np.testing.assert_allclose(found["final_ca"], 1)
+    assert found["common_prediction"].tolist() == [0, 1, 2, 0, 0]
+
+
+def test_snapshots_that_are_not_committed_are_left_out(run):
+    class Unfinished(FakeRun):
+        def correct(self, split):
+            return super().correct(split)[:3]
+
+    record = run.splits["test"]
+    record["prediction"][3] = 255
+    record["finite"][3] = False
+    run.splits["test"] = record
+    whole = record.copy(deep=True)
+    whole["finite"][3] = True
+    unfinished = Unfinished("unfinished", {"test": whole})
+    found = score_run(unfinished)
+    np.testing.assert_allclose(found["final_ca"], np.array([3, 3, 2, 2, 3]) / 3)
+    np.testing.assert_allclose(found["final_tpa"], np.array([3, 3, 1, 2, 0]) / 3)
+
+
+def test_half_the_members_never_learning_leaves_no_median():
+    correct = np.array([[[True], [False]], [[True], [False]]])
+    run = FakeRun("half", {"test": fake_record(correct)})
+    assert np.isnan(score_run(run)["median_learned_epoch"][0])
+
+
+def test_whatever_else_was_recorded_becomes_a_column(run):
+    record = run.splits["test"]
+    margin = np.arange(60, dtype=np.float16).reshape(4, 3, 5)
+    margin[0] = np.nan
+    record["margin"] = (("snapshot", "member", "example"), margin)
+    record["original_label"] = ("example", LABEL[::-1].copy())
+    record["member_label"] = (("member", "example"), np.zeros((3, 5)))
+    found = score_run(run)
+    # The mean over members of example 0 is 5 + 15 t at snapshot t; weights 1 3 2 / 6.
+    assert found["margin"][0] == pytest.approx(5 + 15 * (1 + 2 * 3 + 3 * 2) / 6)
+    assert found["original_label"].tolist() == [1, 0, 2, 1, 0]
+    assert "member_label" not in found
+
+
+def test_a_run_that_has_nothing_yet_is_refused(run):
+    record = run.splits["test"]
+    for part in (record.isel(snapshot=[]), record.isel(member=[])):
+        with pytest.raises(RequestError, match="wanted a snapshot and a finite member"):
+            score_run(FakeRun("empty", {"test": part}))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_files_read_back_as_written(run, tmp_path, suffix):
+    frame = score_run(run)
+    path = tmp_path / f"scores.{suffix}"
+    write_scores(frame, path)
+    read = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
+    pd.testing.assert_frame_equal(read, frame, check_dtype=suffix == "parquet")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_file_that_is_there_is_not_overwritten(run, tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("mine")
+    with pytest.raises(RequestError, match="is there already"):
+        write_scores(score_run(run), path)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("scores.json", "wanted .parquet or .csv"), ("no/scores.csv", "a folder that")],
+)
+def test_a_file_that_cannot_be_is_refused(run, tmp_path, name, message):
+    with pytest.raises(RequestError, match=message):
+        write_scores(score_run(run), str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_write_leaves_nothing_behind(run, tmp_path, monkeypatch):
+    def half(self, path, **_):
+        path.write_text("half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", half)
+    with pytest.raises(OSError, match="disk full"):
+        write_scores(score_run(run), tmp_path / "scores.csv")
+    assert not list(tmp_path.iterdir())
