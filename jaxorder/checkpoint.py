@@ -86,7 +86,7 @@ class BlockCheckpoints:
         Raises:
             WorkError: Where the values are not those that were saved.
         """
-        found = self._manager.restore(
+        found: Any = self._manager.restore(
             step,
             args=ocp.args.Composite(
                 params=ocp.args.StandardRestore(_on_host(params)),
@@ -95,21 +95,35 @@ class BlockCheckpoints:
             ),
         )
         state = jax.tree.map(np.asarray, (found.params, found.rest))
-        if fingerprint(state) != found.meta["fingerprint"]:
-            raise WorkError(
-                f"the checkpoint of step {step} is damaged: its values are not those "
-                "that were saved; delete its folder and resume from an older one"
-            )
+        self._check(step, state, found.meta)
         return state
 
     def restore_params(self, step: int) -> Any:
         """Return the saved parameters alone, as nested dictionaries of numpy arrays."""
-        shapes = self._manager.item_metadata(step)["params"]
-        found = self._manager.restore(
-            step,
-            args=ocp.args.Composite(params=ocp.args.StandardRestore(_on_host(shapes))),
+        return self._restore_items(step, ("params",)).params
+
+    def verify(self, step: int) -> None:
+        """Read a whole checkpoint and compare it with its fingerprint.
+
+        Raises:
+            WorkError: Where they differ.
+        """
+        found = self._restore_items(step, ("params", "rest"))
+        self._check(step, (found.params, found.rest), found.meta)
+
+    def _restore_items(self, step: int, items: tuple[str, ...]) -> Any:
+        shapes = self._manager.item_metadata(step)
+        trees = {i: ocp.args.StandardRestore(_on_host(shapes[i])) for i in items}
+        return self._manager.restore(
+            step, args=ocp.args.Composite(**trees, meta=ocp.args.JsonRestore())
         )
-        return jax.tree.map(np.asarray, found.params)
+
+    def _check(self, step: int, state: PyTree, meta: dict[str, Any]) -> None:
+        if fingerprint(state) != meta["fingerprint"]:
+            raise WorkError(
+                f"the checkpoint of step {step} is damaged: its values are not those "
+                "that were saved; delete its folder and resume from an older one"
+            )
 
 
 def _manager(folder: Path) -> ocp.CheckpointManager:
@@ -133,11 +147,11 @@ def _on_host(tree: PyTree) -> Any:
 
 
 def fingerprint(tree: PyTree) -> int:
-    """Return the CRC-32 of all values of a tree, in its order."""
-    value = 0
-    for leaf in jax.tree.leaves(tree):
-        value = zlib.crc32(np.ascontiguousarray(leaf).data, value)
-    return value
+    """Return a checksum of all values of a tree, whatever containers hold them."""
+    sums = sorted(
+        zlib.crc32(np.ascontiguousarray(leaf).data) for leaf in jax.tree.leaves(tree)
+    )
+    return zlib.crc32(np.array(sums, np.uint32).data)
 
 
 def restore_parameters(run: Path, step: int) -> Any:

@@ -1,4 +1,4 @@
-"""What is asked for: the options of a study and of a run, checked once and kept as JSON.
+"""What is asked for: options of a study and of a run, checked once, kept as JSON.
 
 Nothing here knows data, models or devices; each later module checks what only it can.
 """
@@ -30,32 +30,29 @@ class StudyOptions:
     An option of None takes the architecture's default, which `plan` prints.
 
     Attributes:
-        data: Source of the data: digits, mnist, fashion_mnist or npz:PATH.
-        data_dir: Folder of prepared TFDS data sets; None is TFDS's own default.
-        train_examples: Size of a fixed stratified choice of the training examples.
-        test_examples: Size of a fixed stratified choice of the test examples.
-        members: Networks an ensemble, each with seeds of its own.
+        data: Source of the data: digits, mnist, fashion_mnist, npz:PATH.
+        data_dir: Folder of prepared TFDS data sets (else TFDS's own).
+        train_examples: Train on so many, a fixed stratified choice.
+        test_examples: Test on so many, a fixed stratified choice.
+        members: Networks an ensemble.
         epochs: Passes through the training examples.
-        seed: Seed of the study, from which the streams of every member come.
-        optimizer: Update rule: sgd, momentum, adam or adamw.
-        learning_rate: Largest learning rate of the schedule.
-        momentum: Momentum of the optimizer "momentum".
-        weight_decay: L2 penalty; decoupled from the gradient with adamw.
-        schedule: Learning rate over time: constant, cosine, step or warmup_cosine.
-        batch_size: Examples a mini-batch.
-        precision: Numbers of the forward and backward pass; weights stay float32.
-        order: Mini-batches drawn for each member alone, or the same for all.
-        share_streams: Leave the architecture out of the seeds: member i of each
-            architecture then sees the same mini-batches.
-        snapshots: When to record: log:10 (ten a decade in the first epoch), epoch,
-            every:K (steps), joined by commas; step 0 and the last step always.
-        record: More to record for each example: loss, margin, true_logprob,
-            error_norm, probability (the last at the last snapshot only).
-        record_examples: Bound on the examples recorded of a split, stratified.
-        keep_checkpoints: Keep the last one, those at a doubling of steps, or all.
-        checkpoint_seconds: Least time between two checkpoints that only guard
-            against a crash.
-        block_members: Members trained in one pass; None is as many as memory holds.
+        seed: Seed of the study; every member's streams come from it.
+        optimizer: Update rule (else the architecture's).
+        learning_rate: Largest of the schedule (else the architecture's).
+        momentum: For the optimizer momentum.
+        weight_decay: L2 penalty; decoupled with adamw.
+        schedule: Learning rate over time.
+        batch_size: Examples a step (else the architecture's).
+        precision: Of the computation; weights stay float32.
+        order: Mini-batches for each member alone, or shared by all.
+        share_streams: Same mini-batches for member i of each model.
+        snapshots: When to record: log:N (N a decade in the first epoch), epoch,
+            every:K (steps), joined by commas; always step 0 and the last.
+        record: More to record of each example (probability: last snapshot).
+        record_examples: Record at most so many of a split, stratified.
+        keep_checkpoints: The last, one a doubling of steps, or all.
+        checkpoint_seconds: Least time between checkpoints against crashes.
+        block_members: Members trained in one pass (else as memory allows).
     """
 
     data: str
@@ -135,7 +132,9 @@ class RunConfig(StudyOptions):
 def to_json(options: StudyOptions) -> dict[str, Any]:
     """Return options as a JSON document."""
     return _fields(options) | {
-        "data_dir": None if options.data_dir is None else str(options.data_dir),
+        "data_dir": None
+        if options.data_dir is None
+        else str(options.data_dir.absolute()),
         "record": list(options.record),
     }
 
@@ -165,8 +164,9 @@ def option_name(field: str) -> str:
 def _check_whole(
     field: str, value: object, *, least: int, most: int | None = None
 ) -> None:
+    highest = math.inf if most is None else most
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole and value >= least and (most is None or value <= most):
+    if whole and least <= value <= highest:  # pyright: ignore[reportOperatorIssue]
         return
     allowed = f"at least {least}" if most is None else f"from {least} to {most}"
     raise RequestError(
@@ -289,7 +289,7 @@ _Steps = Callable[[int, int], set[int]]
 
 
 def snapshot_steps(text: str, steps_per_epoch: int, epochs: int) -> list[int]:
-    """Return the steps at which every member is evaluated, step 0 and the last included.
+    """Return the steps at which every member is evaluated, step 0 and the last too.
 
     Args:
         text: Rules joined by commas: `log:10`, `epoch`, `every:K`.

@@ -2,7 +2,7 @@
 
 
 class RequestError(ValueError):
-    """The request was wrong: one line that names the option, the value and what is allowed.
+    """A wrong request: one line naming the option, the value and what is allowed.
 
     The command line prints the line and exits with 2; nothing is left on disk.
     """

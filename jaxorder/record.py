@@ -216,7 +216,9 @@ class BlockWriter:
         for path in sorted(self._unsynced) + sorted(folders):
             sync(path)
         self._unsynced.clear()
-        write_json(_commit_path(self._run, commit.first, commit.members), asdict(commit))
+        write_json(
+            _commit_path(self._run, commit.first, commit.members), asdict(commit)
+        )
 
     def _array(self, split: str, name: str) -> zarr.Array:
         array = self._record[f"{split}/{name}"]
@@ -227,7 +229,9 @@ class BlockWriter:
         array = self._array(split, name)
         array[snapshot, self._members] = values.astype(array.dtype)
         chunk = self._members.start // array.chunks[1]
-        key = array.metadata.encode_chunk_key((snapshot, chunk) + (0,) * (array.ndim - 2))
+        key = array.metadata.encode_chunk_key(
+            (snapshot, chunk) + (0,) * (array.ndim - 2)
+        )
         path = self._run / RECORD / split / name / key
         if path.exists():  # a chunk of fill values alone is not stored
             self._unsynced.add(path)
@@ -309,4 +313,4 @@ def _masked(
 def _fill(kind: np.dtype) -> Any:
     if np.issubdtype(kind, np.floating):
         return np.nan
-    return False if kind == bool else not_recorded(kind)
+    return False if kind.kind == "b" else not_recorded(kind)

@@ -1,10 +1,16 @@
 """The devices of this process, and what is pinned so that bits can be repeated."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import platform
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
 
 import jax
+
+# jax.Device is made at run time: no static checker knows it as a type
+Devices = Sequence[Any]
 
 RANDOM = "threefry2x32"
 
@@ -14,26 +20,35 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def spread_over_cores(members: int) -> list[jax.Device]:
+def spread_over_cores(members: int, planned: int | None = None) -> Devices:
     """Return the devices to spread members over: on a CPU, one a core.
 
     XLA's CPU devices must be counted before the first use of JAX; where JAX was used
     before, the devices there are returned.
 
     Args:
-        members: Members to spread; no more devices than members are made or returned.
+        members: Members to spread; no more devices than members are returned.
+        planned: Devices of the plan of a run to go on with, whatever the cores.
 
     Returns:
         Devices of the default backend.
     """
-    try:
-        jax.config.update("jax_num_cpu_devices", max(1, min(cores(), members)))
-    except RuntimeError:
-        pass  # the backend is in use: its devices stay as they are
+    # where the backend is in use, its devices stay as they are
+    with suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", planned or min(cores(), members))
     return jax.devices()[:members]
 
 
-def memory_bytes(devices: list[jax.Device]) -> int:
+def device_kind(device: Any) -> str:
+    """Return what a device is; for a CPU its processor, which JAX does not name."""
+    if device.platform != "cpu":
+        return device.device_kind
+    with Path("/proc/cpuinfo").open() as lines:
+        names = [line.partition(":")[2] for line in lines if "model name" in line]
+    return names[0].strip() if names else platform.machine()
+
+
+def memory_bytes(devices: Devices) -> int:
     """Return the memory that may be used: the devices' own, or the free host memory."""
     if devices[0].platform == "cpu":
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -50,7 +65,5 @@ def pinned(precision: str) -> Iterator[None]:
     """Trace with the random implementation and matrix precision that runs record."""
     with ExitStack() as stack:
         stack.enter_context(jax.threefry_partitionable(True))
-        stack.enter_context(
-            jax.default_matmul_precision(matmul_precision(precision))
-        )
+        stack.enter_context(jax.default_matmul_precision(matmul_precision(precision)))
         yield

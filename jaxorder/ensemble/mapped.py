@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.config import RunConfig
 from jaxorder.ensemble import member
-from jaxorder.ensemble.devices import pinned
+from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.streams import member_streams
@@ -42,7 +42,7 @@ class Ensemble:
         config: RunConfig,
         plan: Plan,
         examples: Examples,
-        devices: list[jax.Device],
+        devices: Devices,
     ) -> None:
         self._config = config
         self._plan = plan
@@ -50,7 +50,9 @@ class Ensemble:
         self._examples = self._put(examples, SHARED)
         self._init = self._mapped(partial(member.init, recipe), 1, 0)
         self._order = self._mapped(partial(member.epoch_order, recipe), 1, 1)
-        self._train = self._mapped(partial(member.train_steps, recipe), 3, 3, donate=True)
+        self._train = self._mapped(
+            partial(member.train_steps, recipe), 3, 3, donate=True
+        )
         self._predict = {
             last: self._mapped(partial(member.predict, recipe, last), 1, 1)
             for last in (False, True)
@@ -142,7 +144,11 @@ class Ensemble:
             return function(*arguments)
 
     def _mapped(
-        self, function: Callable[..., Any], members: int, shared: int, donate: bool = False
+        self,
+        function: Callable[..., Any],
+        members: int,
+        shared: int,
+        donate: bool = False,
     ) -> Callable[..., Any]:
         """Map a function of one member's values and of shared values over members."""
 

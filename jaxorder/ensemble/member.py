@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.ensemble.streams import Streams
 from jaxorder.models import Model
@@ -33,6 +33,9 @@ class MemberState(NamedTuple):
     finite: Bool[Array, "*member"]
 
 
+AnyArray = Array | np.ndarray
+
+
 class Examples(NamedTuple):
     """The data on the device, shared by all members: training examples, then others.
 
@@ -45,11 +48,11 @@ class Examples(NamedTuple):
             filled up with position 0.
     """
 
-    inputs: Shaped[Array, "example *input"]
-    labels: Int[Array, "example"]
-    mean: Float[Array, "input_axis"]
-    deviation: Float[Array, "input_axis"]
-    evaluated: Int[Array, "batch position"]
+    inputs: Shaped[AnyArray, "example *input"]
+    labels: Int[AnyArray, "example"]
+    mean: Float[AnyArray, "input_axis"]
+    deviation: Float[AnyArray, "input_axis"]
+    evaluated: Int[AnyArray, "batch position"]
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-import jax
-
+from jaxorder.ensemble.devices import Devices
 from jaxorder.errors import RequestError
 
 STATE_SHARE = 0.25  # of the memory, for the states of a block; a map holds them twice
@@ -42,7 +41,7 @@ def make_plan(
     members: int,
     state_bytes: int,
     memory_bytes: int,
-    devices: list[jax.Device],
+    devices: Devices,
     block: int | None = None,
 ) -> Plan:
     """Choose how to train members.

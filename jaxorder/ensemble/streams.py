@@ -31,23 +31,27 @@ def fold_name(key: Key[Array, ""], name: str) -> Key[Array, ""]:
 
 
 def collection_key(config: RunConfig) -> Key[Array, ""]:
-    """Return the key of a run: the study's seed and, unless shared, the architecture."""
+    """Return a run's key: of the study's seed and, unless shared, the architecture."""
     root = jax.random.key(config.seed, impl=RANDOM)
     return fold_name(root, "any" if config.share_streams else config.model)
 
 
-def member_streams(config: RunConfig, first: int, members: int) -> Streams:
-    """Return the streams of members first .. first + members - 1, on the member axis."""
+def member_keys(config: RunConfig, first: int, members: int) -> Key[Array, "member"]:
+    """Return the keys of members first .. first + members - 1."""
     collection = collection_key(config)
-    keys = jax.vmap(lambda i: jax.random.fold_in(collection, i))(
-        np.arange(first, first + members, dtype=np.uint32)
-    )
+    indices = np.arange(first, first + members, dtype=np.uint32)
+    return jax.vmap(lambda i: jax.random.fold_in(collection, i))(indices)
+
+
+def member_streams(config: RunConfig, first: int, members: int) -> Streams:
+    """Return the streams of members first .. first + members - 1, member axis first."""
+    keys = member_keys(config, first, members)
     named = {
         name: jax.vmap(lambda key, name=name: fold_name(key, name))(keys)
         for name in Streams._fields
     }
     if config.order == "shared":
-        shared = fold_name(collection, "order")
+        shared = fold_name(collection_key(config), "order")
         named["order"] = jax.vmap(lambda _: shared)(np.arange(members))
     return Streams(**named)
 
@@ -57,8 +61,6 @@ def seeds(config: RunConfig) -> UInt64[np.ndarray, "member"]:
 
     Two collections whose seeds overlap share mini-batches.
     """
-    collection = collection_key(config)
-    members = np.arange(config.members, dtype=np.uint32)
-    keys = jax.vmap(lambda i: jax.random.fold_in(collection, i))(members)
+    keys = member_keys(config, 0, config.members)
     words = np.asarray(jax.random.key_data(keys)).astype(np.uint64)
     return (words[:, 0] << np.uint64(32)) | words[:, 1]

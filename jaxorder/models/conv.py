@@ -45,14 +45,13 @@ def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) ->
     return _blocked(strides, pads, x, kernel)
 
 
-def same_pads(size: tuple[int, int], kernel: tuple[int, int]) -> Pads:
+def same_pads(window: tuple[int, int]) -> Pads:
     """Return the zeros that keep an image's size at stride 1.
 
     An even kernel has the odd one out after the image, as in XLA's "SAME".
     """
-    del size  # at stride 1 the padding depends on the kernel alone
-    height, width = ((k - 1) // 2 for k in kernel)
-    return (height, kernel[0] - 1 - height), (width, kernel[1] - 1 - width)
+    top, left = (window[0] - 1) // 2, (window[1] - 1) // 2
+    return (top, window[0] - 1 - top), (left, window[1] - 1 - left)
 
 
 def _direct(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Images:
@@ -64,9 +63,7 @@ def _patches(
 ) -> Float[Array, "example height width patch"]:
     """Return the values under each placing of the window, in the kernel's order."""
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    out = [
-        (x.shape[axis + 1] - window[axis]) // strides[axis] + 1 for axis in range(2)
-    ]
+    out = [(x.shape[axis + 1] - window[axis]) // strides[axis] + 1 for axis in range(2)]
     shifted = [
         lax.slice(
             x,
@@ -88,7 +85,7 @@ def _patches(
 def _patches_times(
     x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
 ) -> Images:
-    patches = _patches(x, kernel.shape[:2], strides, pads)
+    patches = _patches(x, (kernel.shape[0], kernel.shape[1]), strides, pads)
     return patches @ kernel.reshape(-1, kernel.shape[-1])
 
 

@@ -33,7 +33,7 @@ class Conv(nn.Module):
         shape = (*self.window, x.shape[-1], self.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
-        pads = same_pads(x.shape[1:3], self.window)
+        pads = same_pads(self.window)
         x = convolve(x.astype(self.dtype), kernel.astype(self.dtype), (1, 1), pads)
         return x + bias.astype(self.dtype)
 

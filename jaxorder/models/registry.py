@@ -197,9 +197,7 @@ def from_module(module: nn.Module, input_shape: tuple[int, ...]) -> Model:
     ) -> Float[Array, "example class"]:
         training = dropout_key is not None
         rngs = {"dropout": dropout_key} if training else None
-        outputs = module.apply(
-            {"params": params}, inputs, training=training, rngs=rngs
-        )
+        outputs = module.apply({"params": params}, inputs, training=training, rngs=rngs)
         return jnp.asarray(outputs, jnp.float32)
 
     return Model(init, logits)

@@ -57,10 +57,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Answer:
-    """One sentence of a finding, and in a word what it comes to."""
+    """One sentence of a finding, and in a word what it comes to.
+
+    Attributes:
+        verdict: What it comes to.
+        text: The sentence.
+        word: Stands for the verdict where yes or no is no answer.
+    """
 
     verdict: Verdict
     text: str
+    word: str = ""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,11 @@ def pairs(runs: Sequence[Run], split: str = "test") -> list[PairRow]:
     Returns:
         The rows; a pair that cannot be compared says why.
     """
-    named = list(zip(runs, run_names(runs), strict=True))
+    return named_pairs(list(zip(runs, run_names(runs), strict=True)), split)
+
+
+def named_pairs(named: Sequence[tuple[Run, str]], split: str) -> list[PairRow]:
+    """Compare each run with each other, under names already given."""
     return [_pair(a, b, split) for a, b in combinations(named, 2)]
 
 

@@ -30,6 +30,17 @@ def with_interval(interval: Interval, digits: int = 2) -> str:
     return f"{interval.estimate:.{digits}f} {ends(interval, digits)}"
 
 
+def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
+    """Write an observed value beside what a null expects.
+
+    Example:
+        >>> null_gap(Interval(0.5, 0.4, 0.6), Interval(0.1, 0.05, 0.15))
+        '0.50 [0.40, 0.60] against 0.10 [0.05, 0.15] by chance'
+    """
+    chance = with_interval(null, digits)
+    return f"{with_interval(observed, digits)} against {chance} by chance"
+
+
 def ends(interval: Interval, digits: int = 2) -> str:
     """Write the ends of an interval.
 
@@ -48,6 +59,16 @@ def mean_deviation(mean: float, deviation: float) -> str:
         ('0.900 ± 0.010', '0.900')
     """
     return f"{mean:.3f}" + ("" if math.isnan(deviation) else f" ± {deviation:.3f}")
+
+
+def percent(share: float) -> str:
+    """Write a share.
+
+    Example:
+        >>> percent(0.25), percent(0.0042), percent(0.99996)
+        ('25 %', '0.42 %', '100 %')
+    """
+    return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.3g} %"
 
 
 def counted(count: int, thing: str) -> str:

@@ -1,0 +1,1 @@
+"""Runs and studies: reading them needs no JAX, training them does."""

@@ -63,6 +63,7 @@ class BlockTraining:
         self._kept = kept_steps(work.config.keep_checkpoints, work.steps)
         self._epoch = -1
         self._segment = 1
+        self._step_seconds = self._snapshot_seconds = 0.0
         self.accuracy = {"train": float("nan"), "test": float("nan")}
 
     def run(self) -> None:
@@ -90,9 +91,26 @@ class BlockTraining:
         return self._commit.snapshots == len(self._work.steps)
 
     @property
-    def recorded(self) -> int:
-        """Snapshots on disk, committed or about to be."""
-        return self._recorded
+    def seconds_left(self) -> float:
+        """Estimate for the rest of the block, at its latest pace."""
+        steps = self._work.steps
+        return self._estimate(steps[-1] - self.step, len(steps) - self._recorded)
+
+    @property
+    def seconds_of_all(self) -> float:
+        """Estimate for a whole block such as this, at its latest pace."""
+        return self._estimate(self._work.steps[-1], len(self._work.steps))
+
+    @property
+    def examples_per_second(self) -> float:
+        """Examples that all members together trained on in the last segment."""
+        if not self._step_seconds:
+            return 0.0
+        per_step = self._work.recipe.train_examples / self._work.recipe.steps_per_epoch
+        return self.members * per_step / self._step_seconds
+
+    def _estimate(self, steps: int, snapshots: int) -> float:
+        return steps * self._step_seconds + snapshots * self._snapshot_seconds
 
     def _begin(self) -> None:
         self._ensemble.begin(self.first, self.members)
@@ -102,9 +120,7 @@ class BlockTraining:
             self._state = self._restored(self._ensemble.to_host(self._state))
         # snapshots before this step are on disk; the rest is taken, or taken again
         self._recorded = bisect_left(self._work.steps, self.step)
-        now = time.monotonic()
-        self.started, self.step_started = now, self.step
-        self._committed_at = self._saved_at = now
+        self._committed_at = self._saved_at = time.monotonic()
         self._save_seconds = 0.0
 
     def _restored(self, like: MemberState) -> MemberState:
@@ -128,7 +144,8 @@ class BlockTraining:
             self._put(split, finite, {k: v[:, part] for k, v in values.items()})
             start += len(positions)
         self._recorded += 1
-        self._evaluate_seconds += time.monotonic() - began
+        self._snapshot_seconds = time.monotonic() - began
+        self._evaluate_seconds += self._snapshot_seconds
 
     def _put(
         self,
@@ -181,6 +198,7 @@ class BlockTraining:
         )
         self.step += count
         seconds = time.monotonic() - began
+        self._step_seconds = seconds / count
         self._train_seconds += seconds
         fitting = int(count * SEGMENT_SECONDS / max(seconds, 1e-6))
         self._segment = max(1, min(fitting, 8 * self._segment))
@@ -200,7 +218,9 @@ class BlockTraining:
 
     def _save_if_due(self) -> None:
         now = time.monotonic()
-        least = max(self._work.config.checkpoint_seconds, self._save_seconds / SAVE_SHARE)
+        least = max(
+            self._work.config.checkpoint_seconds, self._save_seconds / SAVE_SHARE
+        )
         kept = self.step in self._kept and self.step not in self._checkpoints.steps
         if kept or now - self._saved_at >= least:
             self._save()

@@ -158,7 +158,9 @@ def open_run(path: Path | str) -> Run:
     if len(runs) == 1:
         return runs[0]
     names = ", ".join(run.path.name for run in runs)
-    raise RequestError(f"{path}: a study of {len(runs)} runs; open one of them: {names}")
+    raise RequestError(
+        f"{path}: a study of {len(runs)} runs; open one of them: {names}"
+    )
 
 
 def open_runs(path: Path | str) -> list[Run]:

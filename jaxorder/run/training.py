@@ -1,6 +1,5 @@
 """Studies and runs from the request to the finished record."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,7 +147,7 @@ def resume(
     (run,) = open_runs(path)
     if run.progress.finished:
         return [run]
-    devices = spread_over_cores(run.config.members)
+    devices = spread_over_cores(run.config.members, _planned_devices([run]))
     work = reopen(run, data or load_for(run.config), devices)
     return [execute(path, work, watch)]
 
@@ -157,9 +156,10 @@ def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
     document = read_json(path / STUDY)
     options = options_from_json(document["options"])
     folders = {model: path / folder_name(model) for model in document["models"]}
-    if all(is_run(f) and Run(f).progress.finished for f in folders.values()):
-        return [Run(folder) for folder in folders.values()]
-    devices = spread_over_cores(options.members)
+    begun = [Run(folder) for folder in folders.values() if is_run(folder)]
+    if len(begun) == len(folders) and all(run.progress.finished for run in begun):
+        return begun
+    devices = spread_over_cores(options.members, _planned_devices(begun))
     dataset = data or load_for(options)
     runs = []
     for model, folder in folders.items():
@@ -170,6 +170,10 @@ def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
             config = RunConfig.of_study(options, model)
             runs.append(_begin(folder, prepare(config, dataset, devices), watch))
     return runs
+
+
+def _planned_devices(runs: Sequence[Run]) -> int | None:
+    return max((run.document["plan"]["devices"] for run in runs), default=None)
 
 
 def load_for(options: StudyOptions) -> Dataset:
@@ -218,7 +222,7 @@ def execute(path: Path, work: Workload, watch: Watch) -> Run:
 
 
 def _same_machine(run: Run, work: Workload) -> bool:
-    """Whether bits must repeat; where not, the run's description says so from now on."""
+    """Whether bits must repeat; where not, the run's description says so."""
     then = (run.document["machine"], run.document["versions"])
     now = (machine(work), versions())
     if now == then:
@@ -245,25 +249,21 @@ class Teller:
 
     def __call__(self, training: BlockTraining) -> None:
         """Tell where the training is."""
-        work = self._work
-        per_epoch, total = work.recipe.steps_per_epoch, work.config.members
-        done = training.first * work.config.epochs
-        done += training.members * training.step / per_epoch
-        seconds = time.monotonic() - training.started
-        new = training.members * (training.step - training.step_started) / per_epoch
-        left = (total * work.config.epochs - done) * seconds / new if new else None
+        config, recipe = self._work.config, self._work.recipe
+        later = config.members - training.first - training.members
+        whole = training.seconds_of_all / training.members
+        done = training.first * config.epochs
+        done += training.members * training.step / recipe.steps_per_epoch
         self._watch(
             Tick(
-                model=work.config.model,
-                members=total,
+                model=config.model,
+                members=config.members,
                 done=done,
-                total=total * work.config.epochs,
-                examples_per_second=new * work.recipe.train_examples / seconds
-                if new
-                else 0.0,
+                total=config.members * config.epochs,
+                examples_per_second=training.examples_per_second,
                 train_accuracy=training.accuracy["train"],
                 test_accuracy=training.accuracy["test"],
-                seconds_left=left,
+                seconds_left=training.seconds_left + later * whole,
             )
         )
 

@@ -13,10 +13,11 @@ class Tick:
         members: Members of the run.
         done: Member-epochs done, all blocks together; a fraction counts.
         total: Member-epochs planned.
-        examples_per_second: Examples trained on by all members together, a second.
+        examples_per_second: Examples that all members together trained on, a second of
+            the last segment.
         train_accuracy: Mean over members and examples at the last snapshot.
         test_accuracy: Likewise on the test examples.
-        seconds_left: Estimate for the run; None before anything can be said.
+        seconds_left: Estimate for the run, at the latest pace.
     """
 
     model: str
@@ -26,7 +27,7 @@ class Tick:
     examples_per_second: float
     train_accuracy: float
     test_accuracy: float
-    seconds_left: float | None
+    seconds_left: float
 
 
 Watch = Callable[[Tick], None]

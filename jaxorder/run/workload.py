@@ -17,7 +17,14 @@ from jaxorder.config import SCHEMA, RunConfig, snapshot_steps, to_json
 from jaxorder.data import Dataset, stratified
 from jaxorder.data.standardize import standardization
 from jaxorder.ensemble import member
-from jaxorder.ensemble.devices import RANDOM, cores, matmul_precision, memory_bytes
+from jaxorder.ensemble.devices import (
+    RANDOM,
+    Devices,
+    cores,
+    device_kind,
+    matmul_precision,
+    memory_bytes,
+)
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan, make_plan
@@ -47,7 +54,7 @@ class Workload:
     dataset: Dataset
     recipe: Recipe
     plan: Plan
-    devices: list[jax.Device]
+    devices: Devices
 
     @cached_property
     def steps(self) -> list[int]:
@@ -91,7 +98,7 @@ class Workload:
 def prepare(
     config: RunConfig,
     dataset: Dataset,
-    devices: list[jax.Device],
+    devices: Devices,
     plan: Plan | None = None,
 ) -> Workload:
     """Work out what a run will do, and refuse what cannot be done.
@@ -131,7 +138,7 @@ def prepare(
     return Workload(config, dataset, recipe, plan, devices)
 
 
-def _check_devices(plan: Plan, devices: list[jax.Device]) -> None:
+def _check_devices(plan: Plan, devices: Devices) -> None:
     if plan.devices > len(devices):
         raise RequestError(
             f"the run was planned for {plan.devices} devices, here are {len(devices)}; "
@@ -161,7 +168,7 @@ def machine(work: Workload) -> dict[str, Any]:
     device = work.devices[0]
     return {
         "device": device.platform,
-        "device_kind": device.device_kind,
+        "device_kind": device_kind(device),
         "cores": cores(),
         "matmul_precision": matmul_precision(work.config.precision),
         "random": f"{RANDOM}, partitionable",
@@ -238,7 +245,7 @@ def _layout(work: Workload) -> record.Layout:
     )
 
 
-def reopen(run: Run, dataset: Dataset, devices: list[jax.Device]) -> Workload:
+def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
     """Return the workload of a run that was begun, under the plan it was begun with.
 
     Raises:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -22,12 +23,13 @@ from jaxorder.report.wording import shortened
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, NULL, MUTED, FAINT = "#1b1f24", "#6b7280", "#8a929c", "#d7dbe0"
+PANEL = (3.6, 2.75)  # inches, of a figure that stands beside two others
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FONTS = (
     "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif"
 )
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     # names of models and classes may hold a dollar sign
     "text.parse_math": False,
@@ -178,16 +180,6 @@ def title(axes: Axes, text: str, legend_columns: int = 0) -> None:
 def heading(look: Look, name: str, most: int = 38) -> str:
     """Return what a run is called in a figure: its letter and its name."""
     return f"{look.letter}  {shortened(name, most)}"
-
-
-def percent(share: float, _: object = None) -> str:
-    """Write a share on an axis.
-
-    Example:
-        >>> percent(0.25)
-        '25 %'
-    """
-    return f"{100 * share:.3g} %"
 
 
 def picture(axes: Axes, alt: str) -> Picture:

@@ -10,6 +10,7 @@ from jaxorder.report.figures.canvas import (
     INK,
     MUTED,
     NULL,
+    PANEL,
     Look,
     Picture,
     axes,
@@ -23,7 +24,6 @@ from jaxorder.report.wording import number
 
 # Beta above this is of accuracies near 0 or 1, where it is not compared anyway.
 BETA_SHOWN = 6.0
-_WIDE, _HIGH = 3.6, 2.75
 
 
 # ---- accuracy
@@ -34,7 +34,7 @@ def learning_curves(
 ) -> Picture:
     """Draw accuracy over epochs with the spread over members."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        ax = axes(*PANEL, left=0.55, top=0.5)
         _spread(ax, test, look.colour, "-", "test")
         _spread(ax, train, NULL, (0, (4, 1.5)), "train")
         _epoch_axis(ax, test.epoch)
@@ -73,16 +73,14 @@ def _curve_text(name: str, test: SplitNumbers, train: SplitNumbers) -> str:
 def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
     """Draw the mean test accuracy of several runs over epochs."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.28)
+        ax = axes(*PANEL, left=0.55, top=0.28)
         for numbers, _, look in runs:
             _line(ax, numbers.epoch, numbers.mean_accuracy, look)
         _epoch_axis(ax, max((numbers.epoch for numbers, _, _ in runs), key=np.max))
         ax.set(ylim=(0, 1.02), ylabel="mean test accuracy")
         ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
         title(ax, "All, test")
-        return picture(
-            ax.figure, "Mean test accuracy of every architecture over epochs."
-        )
+        return picture(ax, "Mean test accuracy of every architecture over epochs.")
 
 
 def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
@@ -93,7 +91,7 @@ def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
 
 
 def _epoch_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"]) -> None:
-    """Show the first epoch and the last on one axis, linear up to the first snapshot."""
+    """Show first epoch and last on one axis, linear up to the first snapshot."""
     trained = epoch[epoch > 0]
     if len(trained):
         first, last = float(trained[0]), float(trained[-1])
@@ -121,10 +119,10 @@ def kappa_over_epochs(
 ) -> Picture:
     """Draw kappa of the test examples over epochs, and since when it beats the null."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        ax = axes(*PANEL, left=0.55, top=0.5)
         nulls = [null.kappa for null in numbers.by_class]
-        _null_band(ax, numbers.epoch, nulls, "class null")
-        _with_band(ax, numbers.epoch, numbers.kappa, look, "observed")
+        _null_band(ax, numbers.epoch, nulls, "chance (class null)")
+        _with_band(ax, numbers.epoch, numbers.kappa, look)
         if spell is not None:
             ax.axvline(numbers.epoch[spell[0]], color=INK, lw=0.8, ls=(0, (4, 2)))
         _epoch_axis(ax, numbers.epoch)
@@ -143,16 +141,14 @@ def kappa_over_accuracy(
 ) -> Picture:
     """Draw kappa of test and train examples against mean accuracy."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        ax = axes(*PANEL, left=0.55, top=0.5)
         _null_band(ax, test.mean_accuracy, [null.kappa for null in test.by_class])
-        _with_band(ax, test.mean_accuracy, test.kappa, look, "test")
+        _with_bars(ax, test.mean_accuracy, test.kappa, look)
         _train_points(ax, train.mean_accuracy, train.kappa)
         ax.set(xlim=(0, 1.02), xlabel="mean accuracy")
         _kappa_axis(ax, test, train)
         title(ax, heading(look, name), legend_columns=3)
-        return picture(
-            ax.figure, f"Kappa of {name} against mean accuracy, test and train."
-        )
+        return picture(ax, f"Kappa of {name} against mean accuracy, test and train.")
 
 
 def beta_over_accuracy(
@@ -160,13 +156,13 @@ def beta_over_accuracy(
 ) -> Picture:
     """Draw bimodality against mean accuracy, and the range where it may be compared."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.5)
+        ax = axes(*PANEL, left=0.55, top=0.5)
         ax.axvspan(*COMPARABLE, color="#f3f0e6", lw=0, zorder=0)
         _null_band(ax, test.mean_accuracy, [null.bimodality for null in test.by_class])
-        _with_band(ax, test.mean_accuracy, test.bimodality, look, "test")
+        _with_bars(ax, test.mean_accuracy, test.bimodality, look)
         _train_points(ax, train.mean_accuracy, train.bimodality)
         ax.set(xlim=(0, 1.02), xlabel="mean accuracy", ylim=(0.8, BETA_SHOWN))
-        ax.set_ylabel("bimodality β (lower: more bimodal)")
+        ax.set_ylabel("bimodality β")
         title(ax, heading(look, name), legend_columns=3)
         return picture(ax, f"Bimodality of {name} against mean accuracy.")
 
@@ -179,7 +175,7 @@ def _kappa_axis(ax: Axes, *splits: SplitNumbers) -> None:
 
 
 def _null_band(
-    ax: Axes, x: np.ndarray, nulls: list[Interval], label: str = "class null, test"
+    ax: Axes, x: np.ndarray, nulls: list[Interval], label: str = "chance, test"
 ) -> None:
     order = np.argsort(x, kind="stable")
     low, high = (
@@ -190,20 +186,29 @@ def _null_band(
 
 
 def _with_band(
-    ax: Axes, x: np.ndarray, values: tuple[Interval, ...], look: Look, label: str
+    ax: Axes, x: np.ndarray, values: tuple[Interval, ...], look: Look
 ) -> None:
     estimate, low, high = _ends(values)
-    errors = np.clip(np.stack([estimate - low, high - estimate]), 0, None)
-    ax.errorbar(
+    ax.fill_between(x, low, high, color=look.colour, alpha=0.25, lw=0)
+    ax.plot(
         x,
         estimate,
-        errors,
         color=look.colour,
         marker=look.marker,
-        ms=3.5,
-        lw=0.9,
-        elinewidth=0.8,
-        label=label,
+        ms=3,
+        lw=1.2,
+        label="observed",
+    )
+
+
+def _with_bars(
+    ax: Axes, x: np.ndarray, values: tuple[Interval, ...], look: Look
+) -> None:
+    """Draw intervals as bars, since accuracy does not always rise."""
+    estimate, low, high = _ends(values)
+    ax.vlines(x, low, high, color=look.colour, alpha=0.45, lw=1)
+    ax.plot(
+        x, estimate, color=look.colour, marker=look.marker, ms=3.2, lw=0.9, label="test"
     )
 
 

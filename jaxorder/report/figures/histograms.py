@@ -15,12 +15,11 @@ from jaxorder.report.figures.canvas import (
     Picture,
     axes,
     heading,
-    percent,
     picture,
     style,
 )
 from jaxorder.report.numbers import SplitNumbers
-from jaxorder.report.wording import number, short
+from jaxorder.report.wording import number, percent, short
 
 # Above this many members, bars would be thinner than a pixel.
 _MOST_BARS = 48
@@ -29,31 +28,43 @@ _MAP_WIDE, _MAP_HIGH = 4.6, 4.3
 
 def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
     """Draw the TP-agreement of one snapshot beside its nulls."""
+    counts, by_class = numbers.counts[snapshot], numbers.by_class[snapshot]
+    grid = np.linspace(0, 1, numbers.members + 1)
     with style():
-        ax = axes(2.35, 2.1, left=0.46, right=0.1, bottom=0.42, top=0.44)
-        grid = np.linspace(0, 1, numbers.members + 1)
-        shares = numbers.counts[snapshot] / numbers.counts[snapshot].sum()
-        _bars(ax, grid, shares, look.colour)
-        by_class, free = numbers.by_class[snapshot], numbers.independent[snapshot]
-        ax.plot(grid, free.pmf, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
+        ax = axes(2.3, 2.15, left=0.5, right=0.1, bottom=0.48, top=0.52)
+        _bars(ax, grid, counts / counts.sum(), look.colour)
+        free = numbers.independent[snapshot].pmf
+        ax.plot(grid, free, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
         ax.plot(grid, by_class.pmf, color=INK, lw=1.2)
-        ax.set(xlim=(-0.06, 1.06), ylim=(0, None), xlabel="share of members right")
-        ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
-        ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
-        ax.yaxis.set_major_formatter(percent)
-        accuracy, epoch = numbers.mean_accuracy[snapshot], numbers.epoch[snapshot]
-        beta = numbers.bimodality[snapshot].estimate
-        ax.set_title(
-            f"accuracy {accuracy:.2f} · epoch {short(epoch)}", pad=16, fontsize=9
-        )
-        null = by_class.bimodality.estimate
-        _beneath_title(ax, f"β = {number(beta)}   null {number(null)}")
+        _share_axes(ax)
+        epoch = short(float(numbers.epoch[snapshot]))
+        accuracy = f"{numbers.mean_accuracy[snapshot]:.2f}"
+        _above(ax, f"accuracy {accuracy}, epoch {epoch}", 20, weight="bold")
+        beta = number(numbers.bimodality[snapshot].estimate)
+        chance = number(by_class.bimodality.estimate)
+        _above(ax, f"β {beta}, by chance {chance}", 6)
         return picture(ax, _histogram_text(numbers, snapshot))
 
 
-def _beneath_title(ax: Axes, text: str) -> None:
+def _share_axes(ax: Axes) -> None:
+    ax.set(xlim=(-0.06, 1.06), ylim=(0, None))
+    ax.set_xlabel("share of networks right", fontsize=9.5)
+    ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+    ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    ax.yaxis.set_major_formatter(lambda value, _: percent(value))
+    ax.tick_params(labelsize=9.5)
+
+
+def _above(ax: Axes, text: str, points: int, weight: str = "normal") -> None:
+    """Write above the axes, from the figure's left edge: titles are wider than axes."""
     ax.annotate(
-        text, (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points"
+        text,
+        (-0.27, 1),
+        (0, points),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=10,
+        weight=weight,
     )
 
 
@@ -68,12 +79,12 @@ def _bars(ax: Axes, grid: np.ndarray, shares: np.ndarray, colour: str) -> None:
 
 def _histogram_text(numbers: SplitNumbers, snapshot: int) -> str:
     counts = numbers.counts[snapshot]
-    none, every = counts[0] / counts.sum(), counts[-1] / counts.sum()
+    ends = [percent(float(counts[k] / counts.sum())) for k in (0, -1)]
+    chance = [percent(float(numbers.by_class[snapshot].pmf[k])) for k in (0, -1)]
     return (
-        f"Histogram at epoch {short(numbers.epoch[snapshot])}: {none:.0%} of the "
-        f"{numbers.split} examples are right for no member, {every:.0%} for all; the "
-        f"class null expects {numbers.by_class[snapshot].pmf[0]:.0%} and "
-        f"{numbers.by_class[snapshot].pmf[-1]:.0%}."
+        f"Histogram at epoch {short(float(numbers.epoch[snapshot]))}: {ends[0]} of the "
+        f"{numbers.split} examples are right for no network, {ends[1]} for all; the "
+        f"class null expects {chance[0]} and {chance[1]}."
     )
 
 
@@ -137,17 +148,14 @@ def _share_bar(
         cax=figure.add_axes(place),
         label="share of examples",
     )
-    bar.ax.yaxis.set_major_formatter(percent)
+    bar.ax.yaxis.set_major_formatter(lambda value, _: percent(value))
     bar.outline.set_visible(False)
 
 
 def _map_text(numbers: SplitNumbers, name: str) -> str:
-    ends = numbers.counts[:, [0, -1]].sum(axis=1) / numbers.counts[0].sum()
-    expected = np.array([null.pmf[[0, -1]].sum() for null in numbers.by_class])
-    most = int(np.argmax(ends - expected))
+    last = numbers.counts[-1] / numbers.counts[-1].sum()
     return (
-        f"Share of members right over training, {name}, {numbers.split}. Where it "
-        f"differs most from the class null, at epoch {short(numbers.epoch[most])}, "
-        f"{ends[most]:.0%} of the examples are right for all members or for none; the "
-        f"null expects {expected[most]:.0%}."
+        f"Share of networks right over training, {name}, {numbers.split}, observed "
+        f"above and by chance below. At the last snapshot {percent(float(last[-1]))} of the "
+        f"examples are right for all networks, {percent(float(last[0]))} for none."
     )

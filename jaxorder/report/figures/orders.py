@@ -9,6 +9,7 @@ from jaxorder.analysis import Interval, spearman_brown
 from jaxorder.report.figures.canvas import (
     INK,
     NULL,
+    PANEL,
     Look,
     Picture,
     axes,
@@ -30,7 +31,7 @@ _MOST_POINTS = 3000
 def reliability_growth(runs: list[tuple[Growth, str, Look]], split: str) -> Picture:
     """Draw reliability against the number of members, predicted and measured."""
     with style():
-        ax = axes(_WIDE, _HIGH, left=0.55, top=0.28)
+        ax = axes(*PANEL, left=0.55, top=0.28)
         for growth, _, look in runs:
             _growth(ax, growth, look)
         members = [growth.members for growth, _, _ in runs]
@@ -121,7 +122,7 @@ def correlation_matrix(
         width, height = left + cell * count + 0.15, cell * count + 0.65
         ax = axes(width, height, left=left, right=0.15, bottom=0.1, top=0.55)
         low = min(0.0, float(np.nanmin(values))) if not np.isnan(values).all() else 0.0
-        ax.imshow(values, vmin=low, vmax=1, cmap="cividis", interpolation="none")
+        ax.imshow(values, vmin=low, vmax=1, cmap="cividis_r", interpolation="none")
         _annotate(ax, values, low)
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
@@ -134,7 +135,7 @@ def correlation_matrix(
 
 def _annotate(ax: Axes, values: np.ndarray, low: float) -> None:
     for (row, column), value in np.ndenumerate(values):
-        light = np.isnan(value) or (value - low) / (1 - low) > 0.55
+        dark = not np.isnan(value) and (value - low) / (1 - low) > 0.5
         ax.text(
             column,
             row,
@@ -142,7 +143,7 @@ def _annotate(ax: Axes, values: np.ndarray, low: float) -> None:
             ha="center",
             va="center",
             style="italic" if row == column else "normal",
-            color=INK if light else "white",
+            color="white" if dark else INK,
         )
 
 

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.histograms import tpa_heat_maps, tpa_histogram
-from jaxorder.report.findings import (
-    null_gap,
-)
 from jaxorder.report.numbers import (
     RunNumbers,
     SplitNumbers,
@@ -16,9 +14,7 @@ from jaxorder.report.numbers import (
     nearest_snapshot,
 )
 from jaxorder.report.sections.drawn import Drawn, absent, several, single
-from jaxorder.report.wording import (
-    short,
-)
+from jaxorder.report.wording import null_gap, percent, short
 
 _MILESTONES = (0.3, 0.5, 0.7, 0.9)
 
@@ -35,11 +31,10 @@ def _histogram_plate(run: Drawn) -> Plate:
     chosen = chosen_snapshots(run.test)
     return Plate(
         f"{run.heading}: are test examples right for all networks or for none?",
-        "One bar for each share of networks that can be right on an example: at the left "
-        "the examples that no network gets right, at the right those that all get right. "
-        "Black line: chance (class null); dotted: independent networks. Heaps at both "
-        "ends with little between mean that the networks agree; one heap under the line, "
-        "that they agree no more than chance.",
+        "Bars: examples that no network gets right stand at the left, those that all "
+        "get right at the right; the more stand at both ends, against the black line "
+        "(chance: the class null; dotted: networks independent altogether), the more "
+        "the networks agree. Bars that follow the line show agreement by chance only.",
         [tpa_histogram(run.test, snapshot, run.look) for snapshot in chosen],
         [_histogram_words(run.test)],
         grid="small",
@@ -67,24 +62,30 @@ def chosen_snapshots(numbers: SplitNumbers, most: int = 5) -> list[int]:
 
 def _histogram_words(numbers: SplitNumbers) -> str:
     snapshot, comparable = comparable_bimodality(numbers)
-    counts, null = numbers.counts[snapshot], numbers.by_class[snapshot]
-    ends = (counts[0] + counts[-1]) / counts.sum()
+    null = numbers.by_class[snapshot]
+    observed, expected = (_outer(each) for each in (numbers.counts[snapshot], null.pmf))
     beta = null_gap(numbers.bimodality[snapshot], null.bimodality)
     verdict = f"bimodality β = {beta}" if comparable else "β is not compared there"
     return (
         f"At mean accuracy {numbers.mean_accuracy[snapshot]:.2f} (epoch "
-        f"{short(float(numbers.epoch[snapshot]))}), {ends:.0%} of the examples are right "
-        f"for all {numbers.members} networks or for none; chance expects "
-        f"{null.pmf[[0, -1]].sum():.0%}; {verdict}."
+        f"{short(float(numbers.epoch[snapshot]))}), {percent(observed)} of the "
+        f"examples are right for at most a fifth or at least four fifths of the "
+        f"{numbers.members} networks; chance expects {percent(expected)}; {verdict}."
     )
+
+
+def _outer(counts: Shaped[np.ndarray, "agreeing"]) -> float:
+    """Give the share of examples that few or nearly all members get right."""
+    grid = np.linspace(0, 1, len(counts))
+    return float(counts[(grid <= 0.2) | (grid >= 0.8)].sum() / counts.sum())
 
 
 def _map_plate(run: Drawn) -> Plate:
     return Plate(
         f"{run.heading}: when do examples move from “nobody” to “everybody”?",
-        "Each column is the histogram above at one snapshot, from the first on the left "
-        "to the last; bright cells hold many examples. The lower map is what chance "
-        "(class null) would give at the same accuracies: compare how empty the middle is.",
+        "Each column is the histogram above at one snapshot, the last at the right; "
+        "bright cells hold many examples. The lower map is what chance (class null) "
+        "would give at the same accuracies: compare what is left far from 1 late on.",
         [tpa_heat_maps(split, run.name, run.look) for split in (run.test, run.train)],
         [_map_words(split) for split in (run.test, run.train)],
         grid="large",
@@ -93,13 +94,22 @@ def _map_plate(run: Drawn) -> Plate:
 
 def _map_words(numbers: SplitNumbers) -> str:
     grid = np.linspace(0, 1, numbers.members + 1)
-    middle = (grid > 0.2) & (grid < 0.8)
-    shares = numbers.counts[:, middle].sum(axis=1) / numbers.counts[0].sum()
-    expected = np.array([null.pmf[middle].sum() for null in numbers.by_class])
-    most = int(np.argmax(shares))
+    observed = numbers.counts / numbers.counts[0].sum()
+    expected = np.stack([null.pmf for null in numbers.by_class])
+    both = (observed, expected)
+    when = [_since_half(numbers, shares[:, grid >= 0.8].sum(axis=1)) for shares in both]
+    left = [percent(float(shares[-1, grid < 0.5].sum())) for shares in both]
     return (
-        f"{numbers.split.capitalize()}: at most {shares[most]:.0%} of the examples are "
-        f"between 0.2 and 0.8, at epoch {short(float(numbers.epoch[most]))}; chance "
-        f"expects {expected[most]:.0%} there, and at most {expected.max():.0%} over all "
-        "snapshots."
+        f"{numbers.split.capitalize()}: half of the examples are right for at least "
+        f"four fifths of the networks {when[0]} (by chance {when[1]}). At the last "
+        f"snapshot {left[0]} of them are right for fewer than half of the networks; "
+        f"chance expects {left[1]}."
     )
+
+
+def _since_half(numbers: SplitNumbers, shares: Float[np.ndarray, "snapshot"]) -> str:
+    """Tell the first snapshot at which half of the examples are among a share."""
+    passed = np.flatnonzero(shares >= 0.5)
+    if not len(passed):
+        return "at no snapshot"
+    return f"from epoch {short(float(numbers.epoch[passed[0]]))} on"

@@ -11,10 +11,6 @@ from jaxorder.report.figures.curves import (
     kappa_over_accuracy,
     kappa_over_epochs,
 )
-from jaxorder.report.findings import (
-    null_gap,
-    spell_words,
-)
 from jaxorder.report.numbers import (
     COMPARABLE,
     RunNumbers,
@@ -23,6 +19,17 @@ from jaxorder.report.numbers import (
     comparable_bimodality,
 )
 from jaxorder.report.sections.drawn import Drawn, absent, several, single
+from jaxorder.report.sections.findings import spell_words
+from jaxorder.report.wording import null_gap
+
+_READING = (
+    "κ is 0 for independent networks and 1 where all are right on the same examples; "
+    "it is beyond chance where its 95 % interval is above the grey band (class null), "
+    "from the dashed line on. β is lower the more the examples fall into “all” and "
+    "“none”; it depends on accuracy, so compare it with chance within the shaded range "
+    "only "
+    f"({COMPARABLE[0]} to {COMPARABLE[1]})."
+)
 
 
 def chance(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
@@ -38,11 +45,7 @@ def _kappa_block(run: Drawn) -> Block:
     spell = agreement_spell(run.test)
     return Plate(
         f"{run.heading}: do networks agree more than chance, and since when?",
-        "κ is 0 for independent networks and 1 where all are right on the same examples; "
-        "bars are 95 % intervals, the grey band is chance (class null), the dashed line "
-        "marks since when κ lies above it. β is lower the more the examples fall into "
-        "“all” and “none”; it depends on accuracy, so compare it only within the shaded "
-        f"range, {COMPARABLE[0]} to {COMPARABLE[1]}.",
+        _READING,
         [
             kappa_over_epochs(run.test, spell, run.name, run.look),
             kappa_over_accuracy(run.test, run.train, run.name, run.look),
@@ -54,18 +57,18 @@ def _kappa_block(run: Drawn) -> Block:
 
 def _kappa_words(test: SplitNumbers, spell: tuple[int, int] | None) -> list[str]:
     snapshot, comparable = comparable_bimodality(test)
-    accuracy = test.mean_accuracy[snapshot]
+    accuracy, chance = test.mean_accuracy[snapshot], test.by_class[snapshot]
     since = spell_words(test, spell) if spell else "at no snapshot"
     words = [
         f"κ lies above chance {since}.",
         f"Nearest to mean test accuracy 0.5 (at {accuracy:.2f}) κ = "
-        f"{null_gap(test.kappa[snapshot], test.by_class[snapshot].kappa)}; at the last "
-        f"snapshot ({test.mean_accuracy[-1]:.3f}) "
+        f"{null_gap(test.kappa[snapshot], chance.kappa)}; at the last snapshot "
+        f"({test.mean_accuracy[-1]:.3f}) "
         f"{null_gap(test.kappa[-1], test.by_class[-1].kappa)}.",
     ]
     if comparable:
-        beta = null_gap(test.bimodality[snapshot], test.by_class[snapshot].bimodality)
-        words.append(f"β at {accuracy:.2f}: {beta}.")
+        beta = null_gap(test.bimodality[snapshot], chance.bimodality)
+        words.append(f"β at mean test accuracy {accuracy:.2f}: {beta}.")
     if any(each.estimate > BETA_SHOWN for each in test.bimodality):
         words.append(f"Values of β above {BETA_SHOWN:g} are beyond the axis.")
     return words

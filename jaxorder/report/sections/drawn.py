@@ -1,17 +1,24 @@
-"""Runs of which there is something to draw, and words for those of which there is not."""
+"""Runs of which there is something to draw, and words for those without."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxorder.report.blocks import Block, Notes
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.findings import missing
 from jaxorder.report.numbers import RunNumbers, SplitNumbers
+from jaxorder.report.sections.findings import missing
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A run whose two splits were measured, and how it is drawn."""
+    """A run whose two splits were measured, and how it is drawn.
+
+    Attributes:
+        numbers: What was measured.
+        test: Of the test split.
+        train: Of the train split.
+        look: Its colour, marker and letter.
+    """
 
     numbers: RunNumbers
     test: SplitNumbers
@@ -27,6 +34,10 @@ class Drawn:
     def heading(self) -> str:
         """Its letter and its name."""
         return f"{self.look.letter} {self.name}"
+
+    def split(self, name: str) -> SplitNumbers:
+        """Return the numbers of `test` or `train`."""
+        return self.test if name == "test" else self.train
 
 
 def drawn(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> list[Drawn]:
@@ -55,4 +66,5 @@ def single(runs: Sequence[Drawn], what: str) -> list[Block]:
 
 
 def several(runs: Sequence[Drawn]) -> list[Drawn]:
+    """Keep the runs of two members or more."""
     return [run for run in runs if run.test.members > 1]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxorder.report.blocks import Finding, Notes, Section, Table
-from jaxorder.report.findings import (
-    findings,
-    lede,
-)
 from jaxorder.report.numbers import (
     RunNumbers,
+)
+from jaxorder.report.sections.findings import (
+    findings,
+    lede,
 )
 from jaxorder.report.summary import PairRow, SummaryRow
 from jaxorder.report.wording import (
@@ -35,7 +35,7 @@ def headline(
 ) -> Section:
     """Say what was trained, on what, and what was found."""
     told: list[Finding] = findings(runs, pairs)
-    blocks = [Notes(lede(runs)), *told, _summary_table(rows), Notes(_CAVEATS)]
+    blocks = [Notes(lede(runs)), _summary_table(rows), *told, Notes(_CAVEATS)]
     return Section("findings", "What was found", blocks)
 
 

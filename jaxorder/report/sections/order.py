@@ -6,88 +6,78 @@ import numpy as np
 
 from jaxorder.analysis import Interval, members_needed, split_half
 from jaxorder.report.blocks import Plate, Section, Table
-from jaxorder.report.figures.orders import (
-    reliability_growth,
-)
-from jaxorder.report.numbers import (
-    SPLITS,
-    RunNumbers,
-    SplitNumbers,
-)
+from jaxorder.report.figures.canvas import Picture
+from jaxorder.report.figures.orders import reliability_growth
+from jaxorder.report.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.report.reliability import growth
 from jaxorder.report.sections.drawn import Drawn, absent, several, single
-from jaxorder.report.wording import (
-    counted,
-    number,
-    with_interval,
+from jaxorder.report.wording import counted, number, with_interval
+
+_WANTED = (0.9, 0.95)
+_HEAD = (
+    "Model",
+    "Split",
+    "Members",
+    "Cronbach's alpha",
+    "Correlation of halves",
+    *(f"Members for {wanted}" for wanted in _WANTED),
 )
 
 
 def order(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
     """Draw how repeatable the order of the examples is."""
     blocks = absent(runs) + single(drawn, "the reliability of its order is")
-    several = several(drawn)
-    defined = [run for run in several if not np.isnan(run.test.reliability.estimate)]
+    shared = several(drawn)
+    defined = [run for run in shared if not np.isnan(run.test.reliability.estimate)]
     if defined:
         blocks += [_growth_plate(defined)]
-    if several:
-        blocks += [_reliability_table(several)]
+    if shared:
+        blocks += [_reliability_table(shared)]
     return Section("order", "Is the order repeatable?", blocks)
 
 
 def _growth_plate(drawn: Sequence[Drawn]) -> Plate:
-    letters = ", ".join(run.heading for run in drawn)
     return Plate(
         "How many networks does a reliable order need?",
-        "Examples are ordered by accessibility: how early, and how surely, the networks "
-        "get them right. Points: correlation between the orders of two separate groups "
-        "of that many networks (mean, least and largest of 20 draws). Line: what "
-        "Spearman and Brown's formula predicts from all of them. Dotted: 0.9 and 0.95.",
+        "Points: how well two separate groups of that many networks agree on which "
+        "examples come first (correlation of accessibilities; mean, least and largest "
+        "of 20 draws). Lines: what Spearman and Brown's formula predicts from all "
+        "networks; dotted: 0.9 and 0.95.",
         [_growth_picture(drawn, split) for split in SPLITS],
-        [f"{letters}.", *(_growth_words(run) for run in drawn)],
+        [_growth_words(run) for run in drawn],
+        grid="large",
     )
 
 
-def _growth_picture(drawn: Sequence[Drawn], split: str):
-    grown = [(growth(getattr(run, split).order), run.name, run.look) for run in drawn]
+def _growth_picture(drawn: Sequence[Drawn], split: str) -> Picture:
+    grown = [(growth(run.split(split).order), run.name, run.look) for run in drawn]
     return reliability_growth(grown, split)
 
 
 def _growth_words(run: Drawn) -> str:
-    alpha = run.test.reliability.estimate
-    needed = [members_needed(alpha, run.test.members, wanted) for wanted in (0.9, 0.95)]
-    if None in needed:
-        return f"{run.look.letter}: how many networks are needed cannot be told."
+    alpha, here = run.test.reliability.estimate, run.test.members
+    needed = [members_needed(alpha, here, wanted) for wanted in _WANTED]
+    known = [each for each in needed if each is not None]
+    if len(known) < len(needed):
+        return f"{run.heading}: how many networks are needed cannot be told."
     return (
-        f"{run.look.letter}: {counted(needed[0] or 0, 'network')} for 0.9 and {needed[1]} "
-        f"for 0.95 on test; here are {run.test.members}, which give "
-        f"{number(alpha, 3)}."
+        f"{run.heading}: the {here} networks here give {number(alpha, 3)} on test; "
+        f"{counted(known[0], 'network')} would do for {_WANTED[0]}, {known[1]:,} for "
+        f"{_WANTED[1]}."
     )
 
 
 def _reliability_table(drawn: Sequence[Drawn]) -> Table:
     return Table(
         "Reliability of the order",
-        [
-            "Model",
-            "Split",
-            "Members",
-            "Cronbach's α",
-            "Correlation of halves",
-            "Members for 0.9",
-            "Members for 0.95",
-        ],
-        [
-            _reliability_cells(run, split)
-            for run in drawn
-            for split in (run.test, run.train)
-        ],
-        "Needed numbers of members are extrapolated from α by Spearman and Brown's "
+        _HEAD,
+        [_cells(run, run.split(split)) for run in drawn for split in SPLITS],
+        "Needed numbers of members are extrapolated from alpha by Spearman and Brown's "
         "formula.",
     )
 
 
-def _reliability_cells(run: Drawn, numbers: SplitNumbers) -> list[str]:
+def _cells(run: Drawn, numbers: SplitNumbers) -> list[str]:
     alpha = numbers.reliability
     return [
         run.heading,
@@ -95,7 +85,7 @@ def _reliability_cells(run: Drawn, numbers: SplitNumbers) -> list[str]:
         str(numbers.members),
         with_interval(alpha, 3),
         number(split_half(numbers.order), 3),
-        *(_needed(alpha, numbers.members, wanted) for wanted in (0.9, 0.95)),
+        *(_needed(alpha, numbers.members, wanted) for wanted in _WANTED),
     ]
 
 

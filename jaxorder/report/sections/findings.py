@@ -16,10 +16,8 @@ from jaxorder.report.numbers import (
 from jaxorder.report.summary import PairRow
 from jaxorder.report.wording import (
     counted,
-    ends,
     epoch_step,
     listed,
-    number,
     short,
     with_interval,
 )
@@ -99,21 +97,26 @@ def _agreement(run: RunNumbers) -> Answer:
     kappa, null = test.kappa[-1], test.by_class[-1].kappa
     accuracy = f"{test.mean_accuracy[-1]:.3f}"
     if math.isnan(kappa.estimate):
-        state = (
-            f"saturated: at mean test accuracy {accuracy} nothing is left to agree on"
-        )
         return Answer(
-            "undefined", f"{run.name}: κ is undefined at the last snapshot, {state}."
+            "undefined",
+            f"{run.name}: κ is undefined at the last snapshot, which is saturated: at "
+            f"mean test accuracy {accuracy} nothing is left to agree on.",
         )
-    words = {"yes": "above", "no": "below", "undecided": "not clearly off"}
     verdict = beyond(kappa, null)
-    place = words.get(verdict, "not comparable with")
     return Answer(
         verdict,
         f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
-        f"κ = {with_interval(kappa)}, {place} what networks with the same accuracy in "
-        f"each class would show by chance, {with_interval(null)}.",
+        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what networks with the same "
+        f"accuracy in each class would show by chance, {with_interval(null)}.",
     )
+
+
+_PLACE = {
+    "yes": "above",
+    "no": "below",
+    "undecided": "not told apart from",
+    "undefined": "not comparable with",
+}
 
 
 def _since(run: RunNumbers) -> Answer:
@@ -124,9 +127,10 @@ def _since(run: RunNumbers) -> Answer:
         return Answer("undefined", f"{run.name}: κ has no interval at any snapshot.")
     spell = agreement_spell(test)
     if spell is None:
-        text = "κ lies above chance at no snapshot"
-        return Answer("no", f"{run.name}: {text} of {len(test.kappa)}.")
-    return Answer("yes", f"{run.name}: {spell_words(test, spell)}.")
+        text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
+        return Answer("no", f"{run.name}: {text}.", "never")
+    epoch = f"epoch {short(float(test.epoch[spell[0]]))}"
+    return Answer("yes", f"{run.name}: {spell_words(test, spell)}.", epoch)
 
 
 def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
@@ -144,10 +148,11 @@ def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
         text = "already before the first step"
     if last >= last_defined(test.kappa):
         return f"{text}, and at every later snapshot at which κ is defined"
+    later = accuracy[last + 1 :]
     return (
-        f"{text}, until epoch {short(float(test.epoch[last]))}; after that the interval "
-        f"reaches into the chance range at mean test accuracy "
-        f"{accuracy[last + 1 :].min():.3f} to {accuracy[last + 1 :].max():.3f}"
+        f"{text}, until epoch {short(float(test.epoch[last]))}, but not at every "
+        f"snapshot after that (mean test accuracy {later.min():.3f} to "
+        f"{later.max():.3f})"
     )
 
 
@@ -161,8 +166,8 @@ def _bimodality(run: RunNumbers) -> Answer:
     if not comparable:
         return Answer(
             "undecided",
-            f"{run.name}: cannot be told, since no snapshot has a mean test accuracy of "
-            f"{low} to {high} (nearest 0.5: {accuracy:.2f}); record more often early on.",
+            f"{run.name}: cannot be told, since no snapshot has a mean test accuracy "
+            f"of {low} to {high} (nearest 0.5: {accuracy:.2f}).",
         )
     observed, null = test.bimodality[snapshot], test.by_class[snapshot].bimodality
     verdict = beyond(_turned(observed), _turned(null))
@@ -199,8 +204,8 @@ def _repeatable(run: RunNumbers) -> Answer:
     return Answer(
         _high(alpha),
         f"{run.name}: the order of the test examples has reliability "
-        f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}): so "
-        f"would the order of another {test.members} networks correlate with it. "
+        f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
+        f"correlation to expect with the order of {test.members} other networks. "
         f"{_needed(needed, 0.95)}",
     )
 
@@ -213,8 +218,8 @@ def _high(alpha: Interval) -> Verdict:
 
 def _needed(members: int | None, wanted: float) -> str:
     if members is None:
-        return f"How many members {wanted} would need cannot be told."
-    return f"For {wanted}, {counted(members, 'network')} would do."
+        return f"How many networks {wanted} would need cannot be told."
+    return f"{counted(members, 'network')} would do for {wanted}."
 
 
 def _across(pairs: Sequence[PairRow]) -> Iterator[Answer]:
@@ -249,7 +254,8 @@ def _pair(test: PairRow, train: PairRow | None) -> Answer:
         return Answer("undefined", f"{names}: cannot be compared ({test.problem}).")
     return Answer(
         _positive(test.spearman),
-        f"{names}: rank correlation of the orders {with_interval(test.spearman)} on test"
+        f"{names}: the orders have rank correlation {with_interval(test.spearman)} on "
+        "test"
         + (f", {with_interval(train.spearman)} on train" if train else "")
         + f". {matched_words(test)}",
     )
@@ -330,11 +336,3 @@ def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
 def _left_out(run: RunNumbers) -> str:
     names = [f"member {each.member} ({each.reason})" for each in run.excluded]
     return f"Left out of every number: {run.name}: {listed(names)}."
-
-
-def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
-    """Write an observed value beside what the null expects."""
-    chance = number(null.estimate, digits)
-    if not math.isnan(null.low):
-        chance += f" {ends(null, digits)}"
-    return f"{with_interval(observed, digits)} against {chance} by chance"

@@ -1,0 +1,7 @@
+"""`python -m jaxorder` is the command `jaxorder`."""
+
+import sys
+
+from jaxorder.cli import main
+
+sys.exit(main())

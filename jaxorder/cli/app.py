@@ -1,0 +1,296 @@
+"""The commands, and what they print and return.
+
+Each imports what it needs when it runs: reading a record loads no JAX.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from jaxorder import __version__
+from jaxorder.cli import tables
+from jaxorder.config import SCHEMA, StudyOptions
+from jaxorder.errors import Interrupted, RequestError, WorkError
+
+if TYPE_CHECKING:
+    from jaxorder.run.folder import Run
+
+app = App(
+    name="jaxorder",
+    help="What networks learn, in which order, and whether they agree.",
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=(), consume_multiple=True),
+    group_parameters="Options",
+)
+data_app = App(name="data", help="List data sets, or look at one.")
+app.command(data_app)
+
+Options = Annotated[StudyOptions, Parameter(name="*")]
+Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document.")]
+Split = Literal["train", "test"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        arguments: Words after the program's name; None takes the process's.
+
+    Returns:
+        0 done; 1 the work failed; 2 the request was wrong, one line on stderr; 130 or
+        143 interrupted and resumable.
+    """
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        app(words, print_error=False, exit_on_error=False, result_action="return_value")
+    except (CycloptsError, RequestError) as error:
+        return _complain(error, 2)
+    except (WorkError, OSError) as error:
+        return _complain(error, 1)
+    except Interrupted as error:
+        return _complain(error, 128 + error.signal)
+    except KeyboardInterrupt:
+        return _complain("interrupted", 130)
+    return 0
+
+
+def _complain(error: object, code: int) -> int:
+    print("jaxorder: " + " ".join(str(error).split()), file=sys.stderr)
+    return code
+
+
+@app.command
+def run(
+    *,
+    models: list[str],
+    out: Path,
+    options: Options,
+    quiet: bool = False,
+    json: Json = False,
+) -> None:
+    """Train an ensemble for each model, record what every member predicts, and report.
+
+    Parameters
+    ----------
+    models
+        Architectures, NAME[:key=value,...]: mlp, small_st_vgg.
+    out
+        Folder of the study, which must not exist.
+    quiet
+        Show no progress.
+    """
+    from jaxorder.cli.display import Display
+    from jaxorder.run.training import run_study
+
+    with Display(quiet) as display:
+        runs = run_study(options, models, out, display)
+    _conclude(out, runs, json)
+
+
+@app.command
+def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
+    """Go on with a study or a run where it stopped; nothing to do is no error.
+
+    Parameters
+    ----------
+    path
+        Folder of the study or run.
+    quiet
+        Show no progress.
+    """
+    from jaxorder.cli.display import Display
+    from jaxorder.run.training import resume
+
+    with Display(quiet) as display:
+        runs = resume(path, watch=display)
+    _conclude(path, runs, json)
+
+
+def _conclude(path: Path, runs: list["Run"], as_json: bool) -> None:
+    """Write the report of a finished study and print its summary."""
+    from jaxorder.report import pairs, summary, write_report
+
+    page = write_report([path])
+    rows, compared = summary(runs), pairs(runs)
+    if as_json:
+        _print_json(_summary_document(path, page, rows, compared))
+    else:
+        tables.print_summary(rows, compared)
+        print(f"report: {page}")
+
+
+def _summary_document(path: Path, page: Path, rows: Any, compared: Any) -> dict:
+    from jaxorder.cli.documents import plain
+
+    return {
+        "path": str(path),
+        "report": str(page),
+        "runs": [plain(row) for row in rows],
+        "pairs": [plain(row) for row in compared],
+    }
+
+
+@app.command
+def report(*paths: Path, out: Path | None = None) -> None:
+    """Write the report of studies or runs, also of unfinished ones.
+
+    Parameters
+    ----------
+    paths
+        Folders of studies or runs.
+    out
+        File to write (else report.html in the one folder given).
+    """
+    from jaxorder.report import write_report
+
+    if not paths:
+        raise RequestError("report: name the folder of a study or a run")
+    print(f"report: {write_report(paths, out)}")
+
+
+@app.command
+def scores(path: Path, /, *, out: Path, split: Split = "test") -> None:
+    """Write one row an example: accessibility, agreement, when it was learned.
+
+    Parameters
+    ----------
+    path
+        Folder of a run.
+    out
+        File to write, .parquet or .csv.
+    split
+        Examples of which split.
+    """
+    from jaxorder.analysis import scores as score
+    from jaxorder.analysis import write_scores
+    from jaxorder.run.folder import open_run
+
+    frame = score(open_run(path), split)
+    write_scores(frame, out)
+    print(f"scores: {out} ({len(frame)} examples)")
+
+
+@app.command
+def compare(a: Path, b: Path, /, *, split: Split = "test", json: Json = False) -> None:
+    """Compare the order in which two runs learn the same examples.
+
+    Parameters
+    ----------
+    a
+        Folder of a run.
+    b
+        Folder of another.
+    split
+        Examples of which split.
+    """
+    from jaxorder.analysis import compare as compare_runs
+    from jaxorder.run.folder import open_run
+
+    found = compare_runs(open_run(a), open_run(b), split).to_dict()
+    if json:
+        _print_json(found)
+    else:
+        tables.print_document(f"{a} - {b}, {split} examples", found)
+
+
+@app.command
+def info(path: Path, /, *, json: Json = False, verify: bool = False) -> None:
+    """Say what a study or run is, and how far.
+
+    Parameters
+    ----------
+    path
+        Folder of a study or run.
+    verify
+        Read all of the record and of the checkpoints, and check them.
+    """
+    from jaxorder.cli.documents import run_document, verify_run
+    from jaxorder.run.folder import open_runs
+
+    runs = open_runs(path)
+    found = [run_document(r) | (verify_run(r) if verify else {}) for r in runs]
+    if json:
+        _print_json({"path": str(path), "runs": found})
+        return
+    for document in found:
+        tables.print_document(document["model"], document)
+
+
+@app.command
+def plan(*, models: list[str], options: Options, json: Json = False) -> None:
+    """Say what `run` would do: members, devices, snapshots, disk; trains nothing.
+
+    Parameters
+    ----------
+    models
+        Architectures, NAME[:key=value,...].
+    """
+    from jaxorder.cli.documents import plan_document
+    from jaxorder.run.training import plan_study
+
+    found = [plan_document(work) for work in plan_study(options, models)]
+    if json:
+        _print_json({"runs": found})
+        return
+    for document in found:
+        tables.print_document(document["model"], document)
+
+
+@data_app.command(name="list")
+def list_data(*, data_dir: Path | None = None, json: Json = False) -> None:
+    """List the data sets by name, and whether they are there.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of prepared TFDS data sets (else TFDS's own).
+    """
+    from jaxorder.cli.documents import plain
+    from jaxorder.data import catalog
+
+    entries = catalog(data_dir)
+    if json:
+        _print_json({"data": [plain(entry) for entry in entries]})
+        return
+    columns = ("name", "train", "test", "classes", "there", "what")
+    rows = [
+        (
+            entry.name,
+            *(tables.value(n) for n in (entry.train, entry.test, entry.classes)),
+            "yes" if entry.available else "no",
+            entry.description,
+        )
+        for entry in entries
+    ]
+    tables.print_table("Data sets", columns, rows)
+
+
+@data_app.command(name="info")
+def describe_data(
+    source: str, /, *, data_dir: Path | None = None, json: Json = False
+) -> None:
+    """Say what a data set holds.
+
+    Parameters
+    ----------
+    source
+        Source of the data, as for run --data.
+    data_dir
+        Folder of prepared TFDS data sets (else TFDS's own).
+    """
+    from jaxorder.cli.documents import data_document
+    from jaxorder.data import load
+
+    found = data_document(load(source, data_dir=data_dir))
+    if json:
+        _print_json(found)
+    else:
+        tables.print_document(source, found)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    print(json.dumps({"schema": SCHEMA, **document}, indent=1, allow_nan=False))

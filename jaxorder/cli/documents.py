@@ -1,0 +1,147 @@
+"""What the commands say, as JSON values."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxorder.errors import WorkError
+from jaxorder.record import commits, not_recorded
+from jaxorder.run.folder import Run
+
+if TYPE_CHECKING:
+    from jaxorder.data import Dataset
+    from jaxorder.run.workload import Workload
+
+
+def plain(value: Any) -> Any:
+    """Return a dataclass, or anything in one, as JSON values; NaN becomes None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)
+        }
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    return str(value) if isinstance(value, Path) else value
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """Return what a run is and how far it has come."""
+    document, progress = run.document, run.progress
+    return {
+        "model": run.name,
+        "path": str(run.path),
+        "finished": progress.finished,
+        "snapshots": f"{progress.snapshots} of {progress.total}",
+        "members": f"{progress.members} of {progress.planned}",
+        "finite_members": progress.finite,
+        "parameters": document["parameters"],
+        "train_seconds": round(progress.train_seconds, 3),
+        "evaluate_seconds": round(progress.evaluate_seconds, 3),
+        "bytes": folder_bytes(run.path),
+        **{key: document[key] for key in ("data", "plan", "machine", "versions")},
+        "options": document["options"],
+    }
+
+
+def folder_bytes(path: Path) -> int:
+    """Return the bytes of all files below a folder."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+
+
+def verify_run(run: Run) -> dict[str, Any]:
+    """Read all that a run has recorded and kept.
+
+    Returns:
+        Numbers of snapshots and checkpoints that were found sound.
+
+    Raises:
+        WorkError: Where a committed prediction of a finite member is missing or no
+            class, or a checkpoint's values are not those that were saved.
+    """
+    for split in ("train", "test"):
+        _verify_split(run, split)
+    return {"verified_snapshots": run.progress.snapshots, **_verify_checkpoints(run)}
+
+
+def _verify_split(run: Run, split: str) -> None:
+    dataset = run.record(split)
+    classes = run.document["data"]["classes"]
+    missing = not_recorded(dataset.prediction.dtype)
+    for snapshot in range(dataset.sizes["snapshot"]):
+        prediction = dataset.prediction[snapshot].values
+        finite = dataset.finite[snapshot].values
+        expected = np.where(
+            finite[:, None], prediction < classes, prediction == missing
+        )
+        if not expected.all():
+            raise WorkError(
+                f"{run.path}: {int((~expected).sum())} {split} predictions of snapshot "
+                f"{snapshot} are not classes; the record is damaged"
+            )
+
+
+def _verify_checkpoints(run: Run) -> dict[str, Any]:
+    # the only part of `info` that needs JAX
+    from jaxorder.checkpoint import BlockCheckpoints
+
+    sound = 0
+    for commit in commits(run.path):
+        with BlockCheckpoints(run.path, commit.first, commit.members) as block:
+            for step in block.steps:
+                block.verify(step)
+                sound += 1
+    return {"verified_checkpoints": sound}
+
+
+def plan_document(work: "Workload") -> dict[str, Any]:
+    """Return what a run would do."""
+    from jaxorder.models import parameter_count
+    from jaxorder.run.block import kept_steps
+    from jaxorder.run.workload import record_bytes, state_bytes
+
+    config = work.config
+    state = state_bytes(work.recipe, config) * config.members
+    kept = kept_steps(config.keep_checkpoints, work.steps)
+    return {
+        "model": config.model,
+        "parameters": parameter_count(work.recipe.model),
+        "members": config.members,
+        "members_run": work.plan.members,
+        "why": work.plan.why,
+        "devices": work.plan.devices,
+        "blocks": len(work.plan.blocks(config.members)),
+        "optimizer": config.optimizer,
+        "learning_rate": config.learning_rate,
+        "schedule": config.schedule,
+        "batch_size": config.batch_size,
+        "epochs": config.epochs,
+        "steps_per_epoch": work.recipe.steps_per_epoch,
+        "snapshots": len(work.steps),
+        "train_examples": work.recipe.train_examples,
+        "evaluated_examples": work.evaluated,
+        "record_bytes_uncompressed": record_bytes(work),
+        "checkpoint_bytes": state * len(kept),
+    }
+
+
+def data_document(dataset: "Dataset") -> dict[str, Any]:
+    """Return what a data set holds."""
+    return {
+        "name": dataset.name,
+        "train": len(dataset.train.labels),
+        "test": len(dataset.test.labels),
+        "input_shape": list(dataset.input_shape),
+        "type": str(dataset.train.inputs.dtype),
+        "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
+        "digest": dataset.digest,
+    }

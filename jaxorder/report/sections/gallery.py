@@ -1,0 +1,201 @@
+"""The examples learned earliest and latest, as thumbnails."""
+
+import base64
+import io
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int, Integer, Shaped
+from PIL import Image
+
+from jaxorder.data import Dataset, load
+from jaxorder.errors import RequestError
+from jaxorder.report.blocks import Block, Card, Gallery, Notes, Section, Table
+from jaxorder.report.numbers import RunNumbers, SplitNumbers
+from jaxorder.report.sections.drawn import Drawn, absent
+from jaxorder.report.wording import counted
+from jaxorder.run.folder import Run
+
+CARDS = 12
+# Thumbnails are at least and at most this many pixels high: crisp, and small files.
+_LEAST, _MOST = 48, 64
+
+
+def gallery(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
+    """Show the most and the least accessible examples of every run and split."""
+    blocks = absent(runs)
+    loaded: dict[tuple, Dataset | str] = {}
+    for run in drawn:
+        key = _source(run.numbers.run)
+        if key not in loaded:
+            loaded[key] = _load(run.numbers.run)
+        blocks += _of_run(run, loaded[key])
+    return Section("examples", "Which examples are learned first, which last?", blocks)
+
+
+def _source(run: Run) -> tuple:
+    config = run.config
+    return config.data, config.data_dir, config.train_examples, config.test_examples
+
+
+def _load(run: Run) -> Dataset | str:
+    """Load the data of a run, or say in a sentence why there are no images."""
+    config = run.config
+    try:
+        dataset = load(
+            config.data,
+            data_dir=config.data_dir,
+            train_examples=config.train_examples,
+            test_examples=config.test_examples,
+        )
+    except (RequestError, OSError) as error:
+        return f"the data cannot be loaded here ({error})"
+    if dataset.digest != run.document["data"]["digest"]:
+        return "the data found under this name are not those the run was trained on"
+    if not _drawable(dataset.input_shape):
+        return "its inputs are not images"
+    return dataset
+
+
+def _drawable(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 3 and shape[2] in (1, 3)
+
+
+def _of_run(run: Drawn, data: Dataset | str) -> list[Block]:
+    names = run.numbers.run.document["data"]["class_names"]
+    if isinstance(data, str):
+        sentence = f"{run.heading}: no thumbnails, since {data}; ids stand instead."
+        tables = [_id_table(run, numbers, names) for numbers in (run.test, run.train)]
+        return [Notes([sentence]), *tables]
+    return [
+        _gallery(run, numbers, names, data, first)
+        for numbers in (run.test, run.train)
+        for first in (True, False)
+    ]
+
+
+def extremes(
+    accessibility: Float[np.ndarray, "example"], first: bool, most: int = CARDS
+) -> Int[np.ndarray, "chosen"]:
+    """Choose the most or the least accessible examples.
+
+    Args:
+        accessibility: Of each example.
+        first: The most accessible, else the least.
+        most: How many at most; never more than half, so that the two do not overlap.
+
+    Returns:
+        Positions, the extreme one first; of equals those that stand first.
+    """
+    order = np.argsort(-accessibility if first else accessibility, kind="stable")
+    return order[: max(1, min(most, len(order) // 2))]
+
+
+def _tied(accessibility: Float[np.ndarray, "example"], first: bool) -> str:
+    """Say how many share the extreme value: choosing among them is arbitrary."""
+    extreme = accessibility.max() if first else accessibility.min()
+    count = int((np.abs(accessibility - extreme) < 1e-9).sum())
+    if count <= 1:
+        return ""
+    return f" {counted(count, 'example')} share the extreme value {extreme:.2f}."
+
+
+def _gallery(
+    run: Drawn,
+    numbers: SplitNumbers,
+    names: Sequence[str],
+    data: Dataset,
+    first: bool,
+) -> Gallery:
+    chosen = extremes(numbers.accessibility, first)
+    split = data.train if numbers.split == "train" else data.test
+    place = {int(example): i for i, example in enumerate(split.ids)}
+    shown = [int(numbers.example_id[i]) for i in chosen]
+    images = split.inputs[[place[example] for example in shown]]
+    which = (
+        "most accessible, learned first" if first else "least accessible, learned last"
+    )
+    return Gallery(
+        f"{run.heading}, {numbers.split}: {which}",
+        f"{_right_words(numbers, chosen)}{_tied(numbers.accessibility, first)}",
+        [
+            _card(source, int(i), numbers, names)
+            for source, i in zip(thumbnails(images), chosen, strict=True)
+        ],
+    )
+
+
+def _right_words(numbers: SplitNumbers, chosen: Int[np.ndarray, "chosen"]) -> str:
+    right = int((numbers.common[chosen] == numbers.label[chosen]).sum())
+    return (
+        f"For {right} of these {len(chosen)}, the label is the commonest answer at the "
+        "last snapshot."
+    )
+
+
+def _card(
+    source: str, position: int, numbers: SplitNumbers, names: Sequence[str]
+) -> Card:
+    label, answer = int(numbers.label[position]), int(numbers.common[position])
+    return Card(
+        source=source,
+        example=int(numbers.example_id[position]),
+        label=str(names[label]),
+        # a fill value stands where no member answered, which usable members rule out
+        answer=str(names[answer]),
+        right=label == answer,
+        accessibility=f"{numbers.accessibility[position]:.2f}",
+    )
+
+
+def _id_table(run: Drawn, numbers: SplitNumbers, names: Sequence[str]) -> Table:
+    rows = [
+        [rank, str(each.example), each.label, each.answer, each.accessibility]
+        for rank, first in (("first", True), ("last", False))
+        for each in (
+            _card("", int(i), numbers, names)
+            for i in extremes(numbers.accessibility, first)
+        )
+    ]
+    return Table(
+        f"{run.heading}, {numbers.split}: learned first and last",
+        ["Learned", "Example id", "Label", "Commonest answer", "Accessibility"],
+        rows,
+    )
+
+
+def thumbnails(
+    images: Shaped[np.ndarray, "example height width channel"],
+) -> list[str]:
+    """Turn images into small PNGs.
+
+    Args:
+        images: uint8, or float32 of any range, which is stretched over all of them.
+
+    Returns:
+        Data URIs.
+    """
+    return [_png(pixels) for pixels in _bytes(images)]
+
+
+def _bytes(images: np.ndarray) -> Integer[np.ndarray, "example height width channel"]:
+    if images.dtype == np.uint8:
+        return images
+    low, high = float(images.min()), float(images.max())
+    scale = 255 / (high - low) if high > low else 0.0
+    return np.rint((images - low) * scale).astype(np.uint8)
+
+
+def _png(pixels: np.ndarray) -> str:
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    width, height = image.size
+    if height < _LEAST:
+        factor = -(-_LEAST // height)
+        image = image.resize(
+            (width * factor, height * factor), Image.Resampling.NEAREST
+        )
+    else:
+        image.thumbnail((2 * _MOST, _MOST))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,224 @@
+"""How the page was made: commands, versions, streams, definitions, what is left out."""
+
+import dataclasses
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxorder.config import StudyOptions, option_name, options_from_json
+from jaxorder.files import read_json
+from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
+from jaxorder.report.numbers import SIMULATIONS, RunNumbers
+from jaxorder.report.sections.members import left_out
+from jaxorder.report.wording import listed
+from jaxorder.run.folder import STUDY, Run, is_study
+
+_PAPER = "after Hacohen et al. 2020"
+
+
+def making(runs: Sequence[RunNumbers]) -> Section:
+    """Say how what is on the page can be made again, and what its words mean."""
+    excluded = [left_out(run) for run in runs if run.excluded]
+    blocks: list[Block] = [
+        Commands(commands([run.run for run in runs])),
+        _machine_table([run.run for run in runs]),
+        Notes(excluded or ["No member was left out."]),
+        Terms(DEFINITIONS),
+    ]
+    return Section("making", "How it was made, and what the words mean", blocks)
+
+
+# ---- commands
+
+
+def commands(runs: Sequence[Run]) -> list[str]:
+    """Return the command lines that make the runs.
+
+    Args:
+        runs: Opened runs.
+
+    Returns:
+        One line a study, or a run that belongs to none, and one for each run that was
+        grown since.
+    """
+    lines: dict[str, None] = {}
+    for run in runs:
+        lines.update(dict.fromkeys(_lines(run)))
+    return list(lines)
+
+
+def _lines(run: Run) -> Iterator[str]:
+    folder = run.path.absolute().parent
+    study = read_json(folder / STUDY) if is_study(folder) else {}
+    if run.name not in study.get("models", []):
+        yield _command(run.config, [run.name], run.path)
+        return
+    options = options_from_json(study["options"])
+    yield _command(options, study["models"], run.path.parent)
+    if run.config.members > options.members:
+        path = shlex.quote(str(run.path))
+        yield f"jaxorder grow {path} --members {run.config.members}"
+
+
+def _command(options: StudyOptions, models: Sequence[str], out: Path) -> str:
+    words = ["jaxorder", "run", "--data", options.data, "--models", *models]
+    for field in dataclasses.fields(StudyOptions):
+        value = getattr(options, field.name)
+        if field.name != "data" and value != field.default:
+            words += _option(field.name, value)
+    return shlex.join([*words, "--out", str(out)])
+
+
+def _option(name: str, value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [option_name(name)]
+    values = value if isinstance(value, tuple) else (value,)
+    return [option_name(name), *map(str, values)]
+
+
+# ---- machine
+
+
+def _machine_table(runs: Sequence[Run]) -> Table:
+    rows = [[what, _shared(runs, tell)] for what, tell in _FACTS.items()]
+    return Table("Machine and versions", ["", ""], rows)
+
+
+def _shared(runs: Sequence[Run], tell: Callable[[Run], str]) -> str:
+    """Give what all runs have in common once, else run by run."""
+    told = [tell(run) for run in runs]
+    if len(set(told)) == 1:
+        return told[0]
+    return "; ".join(
+        f"{run.name}: {text}" for run, text in zip(runs, told, strict=True)
+    )
+
+
+def _machine(name: str) -> Callable[[Run], str]:
+    return lambda run: str(run.document.get("machine", {}).get(name, "not noted"))
+
+
+def _versions(run: Run) -> str:
+    return ", ".join(f"{k} {v}" for k, v in run.document.get("versions", {}).items())
+
+
+def _streams(run: Run) -> str:
+    config = run.config
+    scope = (
+        "left out, so that member i of each architecture sees the same mini-batches"
+        if config.share_streams
+        else "with it, so that no two architectures share mini-batches"
+    )
+    return (
+        f"from study seed {config.seed} and the member's number; architecture {scope}; "
+        f"mini-batches drawn by {config.order}"
+    )
+
+
+_FACTS: dict[str, Callable[[Run], str]] = {
+    "Begun": lambda run: str(run.document.get("created", "not noted")),
+    "Device": _machine("device_kind"),
+    "Cores": _machine("cores"),
+    "Precision of matrix products": _machine("matmul_precision"),
+    "Precision of passes": lambda run: run.config.precision,
+    "Random numbers": _machine("random"),
+    "Streams": _streams,
+    "Digest of the data (sha256)": lambda run: run.document["data"]["digest"],
+    "Class names": lambda run: listed(run.document["data"]["class_names"], 20),
+    "Versions": _versions,
+    "Folder": lambda run: str(run.path),
+}
+
+
+# ---- definitions
+
+DEFINITIONS = (
+    Term(
+        "member, snapshot",
+        "A member is one network of an ensemble that differs from the others in its "
+        "random seeds alone; a snapshot is a moment at which all of them, weights "
+        "frozen, predict every example.",
+        _PAPER,
+    ),
+    Term(
+        "TP-agreement (TPA)",
+        "The share of members that are right on an example at a snapshot; its mean "
+        "over examples is the mean accuracy.",
+        _PAPER,
+    ),
+    Term(
+        "accessibility",
+        "The mean of an example's TP-agreement over snapshots: how early, and how "
+        "surely, it is learned. Here snapshots are weighted by the epochs they stand "
+        "for (trapezoid rule, step 0 left out).",
+        f"{_PAPER}; the weights are jaxorder's",
+    ),
+    Term(
+        "bimodality β",
+        "Kurtosis minus squared skewness of TP-agreement over examples: 1 at the "
+        "least, where all are 0 or 1; about 3 for independent members. It depends on "
+        "accuracy.",
+        f"Pearson 1916; used {_PAPER}",
+    ),
+    Term(
+        "kappa κ",
+        "Agreement of members on what is right, beyond what their mean accuracy gives: "
+        "0 for independent members, 1 for members right on the same examples, "
+        "undefined where all are always right or always wrong. It, too, falls towards "
+        "accuracies of 0 and 1.",
+        "Fleiss 1971",
+    ),
+    Term(
+        "class null, “by chance”",
+        "What members would show that were independent of one another given the class, "
+        "each with its own accuracy in each class; exact (Poisson-binomial), with 95 % "
+        f"ranges of {SIMULATIONS} draws. The null of independent members leaves the "
+        "classes out.",
+        f"{_PAPER}; by class, jaxorder's",
+    ),
+    Term(
+        "since when",
+        "The first snapshot of the longest stretch of snapshots at which the 95 % "
+        "interval of κ on the test examples lies above the class null's range.",
+        "jaxorder",
+    ),
+    Term(
+        "order reliability",
+        "Cronbach's alpha of the members' own accessibilities: the correlation to "
+        "expect with the order of as many other networks; it is said to be repeatable "
+        "where the interval lies at 0.9 or above.",
+        "Cronbach 1951",
+    ),
+    Term(
+        "members needed",
+        "How many members would bring the reliability to a wanted value.",
+        "Spearman 1910; Brown 1910",
+    ),
+    Term(
+        "Spearman, disattenuated",
+        "Rank correlation of two architectures' accessibilities; disattenuated is "
+        "divided by the root of the product of both reliabilities, and not clipped "
+        "at 1.",
+        "Spearman 1904",
+    ),
+    Term(
+        "matched accuracy",
+        "Accessibilities only up to the snapshots at which both architectures have the "
+        "same mean test accuracy (the weaker one's last); undecided where the nearest "
+        "are more than 2 points apart.",
+        "jaxorder; compare Mania et al. 2019",
+    ),
+    Term(
+        "interval",
+        "95 %, by leaving out each member in turn (jackknife); resampling members with "
+        "replacement would make duplicates that agree with themselves.",
+        "Tukey 1958",
+    ),
+    Term(
+        "left out",
+        "Members that are not finite at the last snapshot, or not as far as the "
+        "foremost; they count in no number.",
+        "jaxorder",
+    ),
+)

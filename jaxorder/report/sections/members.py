@@ -1,0 +1,195 @@
+"""What was trained, on what, how and how fast."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from jaxorder import record
+from jaxorder.report.blocks import Block, Notes, Section, Table
+from jaxorder.report.figures.canvas import Look
+from jaxorder.report.numbers import RunNumbers
+from jaxorder.report.wording import counted, duration, listed
+from jaxorder.run.folder import Run
+
+
+def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
+    """Tabulate the data and the members of every run."""
+    blocks: list[Block] = [_data_table(runs), _member_table(runs, looks)]
+    excluded = [left_out(run) for run in runs if run.excluded]
+    return Section("members", "The data and the networks", [*blocks, Notes(excluded)])
+
+
+def left_out(run: RunNumbers) -> str:
+    """Name the members of a run that count in no number, and say why."""
+    names = [f"member {each.member} {each.reason}" for each in run.excluded]
+    return (
+        f"{run.name}: {counted(len(names), 'member')} left out of every number, since "
+        f"counted as wrong they would agree with one another: {listed(names)}."
+    )
+
+
+def _data_table(runs: Sequence[RunNumbers]) -> Table:
+    rows = {tuple(_data_cells(run)): None for run in runs}
+    return Table(
+        "Data",
+        [
+            "Source",
+            "Training examples",
+            "Test examples",
+            "Recorded (train, test)",
+            "Classes",
+            "One input",
+            "Digest",
+        ],
+        list(rows),
+        "Right and wrong is against the labels that the networks were trained towards."
+        + "".join(_relabelled(run) for run in runs),
+    )
+
+
+def _data_cells(run: RunNumbers) -> list[str]:
+    data = run.run.document["data"]
+    sizes = [run.run.record(split).sizes["example"] for split in ("train", "test")]
+    return [
+        run.run.config.data,
+        f"{data['train']:,}",
+        f"{data['test']:,}",
+        ", ".join(f"{size:,}" for size in sizes),
+        f"{data['classes']} ({listed(data['class_names'], 10)})",
+        " x ".join(map(str, data["input_shape"])),
+        data["digest"][:12],
+    ]
+
+
+def _relabelled(run: RunNumbers) -> str:
+    if run.train is None or not run.train.relabelled:
+        return ""
+    return (
+        f" {run.name}: {run.train.relabelled:,} training examples have another label "
+        "than they came with."
+    )
+
+
+def _member_table(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Table:
+    names = [f"{look.letter} {run.name}" for run, look in zip(runs, looks, strict=True)]
+    return Table(
+        "Networks and training",
+        ["", *names],
+        [[what, *_told(runs, tell)] for what, tell in _ROWS.items()],
+        "Speed: training examples times networks, over the time spent in training "
+        "steps alone (padding of the last mini-batch not counted).",
+    )
+
+
+def _told(runs: Sequence[RunNumbers], tell: Callable[[RunNumbers], str]) -> list[str]:
+    """Give a cell for each run, or one for all where they are alike."""
+    cells = [tell(run) for run in runs]
+    return cells[:1] if len(set(cells)) == 1 else cells
+
+
+def _keys(run: RunNumbers) -> str:
+    keys = run.run.document.get("model_keys", {})
+    return ", ".join(f"{key}={value}" for key, value in keys.items()) or "none"
+
+
+def _counting(run: RunNumbers) -> str:
+    progress = run.run.progress
+    left_out = f", {len(run.excluded)} left out" if run.excluded else ""
+    return f"{progress.finite} of {progress.planned}{left_out}"
+
+
+def _optimizer(run: RunNumbers) -> str:
+    config = run.run.config
+    words = [str(config.optimizer)]
+    if config.optimizer == "momentum":
+        words.append(f"momentum {config.momentum:g}")
+    if config.weight_decay:
+        words.append(f"weight decay {config.weight_decay:g}")
+    return ", ".join(words)
+
+
+def _rate(run: RunNumbers) -> str:
+    config = run.run.config
+    rate = "default" if config.learning_rate is None else f"{config.learning_rate:g}"
+    return f"{rate}, {config.schedule}"
+
+
+def _epochs(run: RunNumbers) -> str:
+    progress, config = run.run.progress, run.run.config
+    if progress.finished or run.train is None:
+        return f"{config.epochs}"
+    return f"{run.train.epoch[-1]:.3g} of {config.epochs} so far"
+
+
+def _plan(run: RunNumbers) -> str:
+    plan = run.run.document.get("plan", {})
+    return "; ".join(f"{key}: {value}" for key, value in plan.items()) or "none"
+
+
+def _seconds(run: RunNumbers) -> str:
+    progress = run.run.progress
+    return (
+        f"{duration(progress.train_seconds)} training, "
+        f"{duration(progress.evaluate_seconds)} evaluation"
+    )
+
+
+def _speed(run: RunNumbers) -> str:
+    speed = member_examples_a_second(run.run)
+    return "not timed" if speed is None else f"{speed:,.0f} member-examples/s"
+
+
+def member_examples_a_second(run: Run) -> float | None:
+    """Measure how many examples all members together trained on a second.
+
+    Args:
+        run: The run.
+
+    Returns:
+        Examples times members over the seconds in training steps, or None where no
+        time was spent in them.
+    """
+    examples = run.document["data"]["train"] / run.document["steps_per_epoch"]
+    blocks = record.commits(run.path)
+    seconds = sum(block.train_seconds for block in blocks)
+    trained = sum(block.step * block.members for block in blocks)
+    return trained * examples / seconds if seconds > 0 else None
+
+
+def _field(name: str) -> Callable[[RunNumbers], str]:
+    return lambda run: str(getattr(run.run.config, name))
+
+
+def _document(group: str, name: str) -> Callable[[RunNumbers], str]:
+    def tell(run: RunNumbers) -> str:
+        found: Any = run.run.document.get(group, {})
+        return str(found.get(name, "not noted"))
+
+    return tell
+
+
+def _parameters(run: RunNumbers) -> str:
+    count = run.run.document.get("parameters")
+    return "not noted" if count is None else f"{count:,}"
+
+
+_DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
+
+_ROWS: dict[str, Callable[[RunNumbers], str]] = {
+    "Architecture": _field("model"),
+    "Its keys": _keys,
+    "Parameters": _parameters,
+    "Members counted": _counting,
+    "Optimiser": _optimizer,
+    "Learning rate": _rate,
+    "Batch size": _field("batch_size"),
+    "Mini-batches drawn": lambda run: _DRAWN[run.run.config.order],
+    "Epochs": _epochs,
+    "Snapshots": lambda run: (
+        f"{run.run.progress.snapshots} of {run.run.progress.total} "
+        f"({run.run.config.snapshots})"
+    ),
+    "Plan": _plan,
+    "Device": _document("machine", "device_kind"),
+    "Time": _seconds,
+    "Speed": _speed,
+}
