@@ -6,6 +6,8 @@ with each, and compared after restoring.
 """
 
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -84,16 +86,15 @@ class BlockCheckpoints:
             Both as numpy arrays.
 
         Raises:
-            WorkError: Where the values are not those that were saved.
+            WorkError: Where they cannot be read, or are not those that were saved.
         """
-        found: Any = self._manager.restore(
-            step,
-            args=ocp.args.Composite(
-                params=ocp.args.StandardRestore(_on_host(params)),
-                rest=ocp.args.StandardRestore(_on_host(rest)),
-                meta=ocp.args.JsonRestore(),
-            ),
+        trees = ocp.args.Composite(
+            params=ocp.args.StandardRestore(_on_host(params)),
+            rest=ocp.args.StandardRestore(_on_host(rest)),
+            meta=ocp.args.JsonRestore(),
         )
+        with _reading(step):
+            found: Any = self._manager.restore(step, args=trees)
         state = jax.tree.map(np.asarray, (found.params, found.rest))
         self._check(step, state, found.meta)
         return state
@@ -106,17 +107,18 @@ class BlockCheckpoints:
         """Read a whole checkpoint and compare it with its fingerprint.
 
         Raises:
-            WorkError: Where they differ.
+            WorkError: Where it cannot be read, or they differ.
         """
         found = self._restore_items(step, ("params", "rest"))
         self._check(step, (found.params, found.rest), found.meta)
 
     def _restore_items(self, step: int, items: tuple[str, ...]) -> Any:
-        shapes = self._manager.item_metadata(step)
-        trees = {i: ocp.args.StandardRestore(_on_host(shapes[i])) for i in items}
-        return self._manager.restore(
-            step, args=ocp.args.Composite(**trees, meta=ocp.args.JsonRestore())
-        )
+        with _reading(step):
+            shapes = self._manager.item_metadata(step)
+            trees = {i: ocp.args.StandardRestore(_on_host(shapes[i])) for i in items}
+            return self._manager.restore(
+                step, args=ocp.args.Composite(**trees, meta=ocp.args.JsonRestore())
+            )
 
     def _check(self, step: int, state: PyTree, meta: dict[str, Any]) -> None:
         if fingerprint(state) != meta["fingerprint"]:
@@ -124,6 +126,17 @@ class BlockCheckpoints:
                 f"the checkpoint of step {step} is damaged: its values are not those "
                 "that were saved; delete its folder and resume from an older one"
             )
+
+
+@contextmanager
+def _reading(step: int) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # orbax and tensorstore raise many types, and this one
+        raise WorkError(
+            f"the checkpoint of step {step} cannot be read; delete its folder and "
+            "resume from an older one"
+        ) from error
 
 
 def _manager(folder: Path) -> ocp.CheckpointManager:

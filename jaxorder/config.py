@@ -176,7 +176,7 @@ def _check_whole(
 
 def _check_range(
     field: str,
-    value: float | None,
+    value: object,
     *,
     least: float = -math.inf,
     above: float = -math.inf,
@@ -184,7 +184,8 @@ def _check_range(
 ) -> None:
     if value is None:
         return
-    if math.isfinite(value) and value >= least and above < value < below:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and value >= least and above < value < below:  # pyright: ignore[reportOperatorIssue]
         return
     bounds = [
         f"at least {least:g}" if least > -math.inf else "",
@@ -192,7 +193,9 @@ def _check_range(
         f"below {below:g}" if below < math.inf else "",
     ]
     allowed = " and ".join(bound for bound in bounds if bound)
-    raise RequestError(f"{option_name(field)} {value}: must be {allowed}")
+    raise RequestError(
+        f"{option_name(field)} {value}: must be a finite number {allowed}"
+    )
 
 
 def _check_choices(options: StudyOptions) -> None:
@@ -207,6 +210,10 @@ def _check_choices(options: StudyOptions) -> None:
         _check_choice(field, getattr(options, field), allowed)
     for quantity in options.record:
         _check_choice("record", quantity, get_args(Quantity))
+    if len(set(options.record)) < len(options.record):
+        raise RequestError(
+            f"--record {' '.join(options.record)}: must name each quantity once"
+        )
 
 
 def _check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
@@ -335,5 +342,6 @@ def _parse_rule(text: str, rule: str) -> _Steps:
 
 def _log_steps(per_decade: int, last: int) -> set[int]:
     decades = math.log10(last) if last > 1 else 0.0
+    per_decade = min(per_decade, 3 * last)  # which is every step; more are the same
     exponents = range(math.floor(decades * per_decade) + 1)
     return {min(last, round(10 ** (i / per_decade))) for i in exponents}

@@ -212,7 +212,14 @@ class BlockWriter:
 
     def commit(self, commit: Commit) -> None:
         """Put all that was written on the disk, then move the block's counter."""
-        folders = {path.parent for path in self._unsynced}
+        record = self._run / RECORD
+        # a snapshot's chunks lie in folders of their own, which are new names too
+        folders = {
+            folder
+            for path in self._unsynced
+            for folder in path.parents
+            if record in folder.parents
+        }
         for path in sorted(self._unsynced) + sorted(folders):
             sync(path)
         self._unsynced.clear()

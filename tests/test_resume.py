@@ -87,7 +87,7 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert_same_record(whole, run)
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_how_to_go_on_and_does(
     whole: Path, tmp_path: Path, number: int, code: int
 ) -> None:
@@ -184,5 +184,3 @@ def test_a_run_in_training_cannot_be_resumed_beside(unfinished: Path) -> None:
 def test_a_missing_step_names_those_kept(unfinished: Path) -> None:
     with pytest.raises(RequestError, match="kept checkpoints of steps: 0, 1, 2, 3"):
         Run(unfinished).restore(17)
-
-

@@ -6,9 +6,16 @@ Each imports what it needs when it runs: reading a record loads no JAX.
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import (
+    App,
+    ArgumentCollection,
+    CoercionError,
+    CycloptsError,
+    Group,
+    Parameter,
+)
 
 from jaxorder import __version__
 from jaxorder.cli import tables
@@ -18,13 +25,23 @@ from jaxorder.errors import Interrupted, RequestError, WorkError
 if TYPE_CHECKING:
     from jaxorder.run.folder import Run
 
+
+def _refuse_rounding(arguments: ArgumentCollection) -> None:
+    """Refuse 2.5 for a whole number: the parser would round it."""
+    for argument in arguments:
+        for token in argument.tokens:
+            whole = int in (argument.hint, *get_args(argument.hint))
+            if whole and "." in token.value:
+                raise CoercionError(token=token, argument=argument, target_type=int)
+
+
 app = App(
     name="jaxorder",
     help="What networks learn, in which order, and whether they agree.",
     help_format="plaintext",
     version=__version__,
     default_parameter=Parameter(negative=(), consume_multiple=True),
-    group_parameters="Options",
+    group_parameters=Group("Options", validator=_refuse_rounding),
 )
 data_app = App(name="data", help="List data sets, or look at one.")
 app.command(data_app)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +67,25 @@ def verify_run(run: Run) -> dict[str, Any]:
 
     Raises:
         WorkError: Where a committed prediction of a finite member is missing or no
-            class, or a checkpoint's values are not those that were saved.
+            class, a checkpoint's values are not those that were saved, or either
+            cannot be read.
     """
     for split in ("train", "test"):
-        _verify_split(run, split)
+        with _reading(run, split):
+            _verify_split(run, split)
     return {"verified_snapshots": run.progress.snapshots, **_verify_checkpoints(run)}
+
+
+@contextmanager
+def _reading(run: Run, split: str) -> Iterator[None]:
+    try:
+        yield
+    except WorkError:
+        raise
+    except Exception as error:  # zarr's codecs raise types of their own
+        raise WorkError(
+            f"{run.path}: the {split} record cannot be read; it is damaged"
+        ) from error
 
 
 def _verify_split(run: Run, split: str) -> None:

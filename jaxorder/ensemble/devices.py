@@ -2,12 +2,15 @@
 
 import os
 import platform
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import jax
+
+from jaxorder.data.cache import cache_folder
 
 # jax.Device is made at run time: no static checker knows it as a type
 Devices = Sequence[Any]
@@ -23,8 +26,8 @@ def cores() -> int:
 def spread_over_cores(members: int, planned: int | None = None) -> Devices:
     """Return the devices to spread members over: on a CPU, one a core.
 
-    XLA's CPU devices must be counted before the first use of JAX; where JAX was used
-    before, the devices there are returned.
+    Compiled programs are kept from then on. XLA's CPU devices must be counted before
+    the first use of JAX; where JAX was used before, the devices there are returned.
 
     Args:
         members: Members to spread; no more devices than members are returned.
@@ -33,10 +36,31 @@ def spread_over_cores(members: int, planned: int | None = None) -> Devices:
     Returns:
         Devices of the default backend.
     """
+    keep_compiled()
     # where the backend is in use, its devices stay as they are
     with suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", planned or min(cores(), members))
     return jax.devices()[:members]
+
+
+def keep_compiled() -> None:
+    """Keep compiled programs in the cache folder, unless the user has set another.
+
+    A CPU's programs are kept apart by what the processor can do: JAX's own key does
+    not tell two processors apart that share a home folder.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        folder = cache_folder() / "xla" / _processor()
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
+def _processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    traits = sorted(
+        {line for line in lines if line.startswith(("model name", "flags"))}
+    )
+    return f"{zlib.crc32(''.join(traits).encode()):08x}"
 
 
 def device_kind(device: Any) -> str:

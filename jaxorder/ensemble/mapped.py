@@ -73,14 +73,14 @@ class Ensemble:
         """Return the members before their first step, on the devices."""
         return self._call(self._init, self._streams)
 
-    def order(self, epoch: int) -> Int[Array, "member position"]:
+    def order(self, epoch: int) -> Int[Array, "filled_member position"]:
         """Return each member's order of the examples in an epoch, on the devices."""
         return self._call(self._order, self._streams, np.int32(epoch))
 
     def train_segment(
         self,
         state: MemberState,
-        order: Int[Array, "member position"],
+        order: Int[Array, "filled_member position"],
         start: int,
         count: int,
     ) -> tuple[MemberState, Float[np.ndarray, "member"]]:
@@ -131,6 +131,16 @@ class Ensemble:
         """Return numpy arrays over members on the devices, filled up."""
         return self._put_members(tree)
 
+    def compilations(self) -> dict[str, int]:
+        """Return how often each mapped function was compiled."""
+        functions = {
+            "init": self._init,
+            "order": self._order,
+            "train": self._train,
+            "predict": self._predict[False],
+        }
+        return {name: f._cache_size() for name, f in functions.items()}
+
     def _put_members(self, tree: PyTree) -> Any:
         missing = -self.members % self._plan.devices
         at = np.minimum(np.arange(self.members + missing), self.members - 1)
@@ -149,7 +159,7 @@ class Ensemble:
         members: int,
         shared: int,
         donate: bool = False,
-    ) -> Callable[..., Any]:
+    ) -> Any:
         """Map a function of one member's values and of shared values over members."""
 
         def local(*arguments: Any) -> Any:

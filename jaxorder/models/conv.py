@@ -23,10 +23,14 @@ FEW_CHANNELS = 4
 
 Pads = tuple[tuple[int, int], tuple[int, int]]
 Images = Float[Array, "example height width channel"]
+Filtered = Float[Array, "example rows columns filter"]
+Pooled = Float[Array, "example rows columns channel"]
 Kernel = Float[Array, "kernel_height kernel_width channel filter"]
 
 
-def convolve(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Images:
+def convolve(
+    x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
+) -> Filtered:
     """Convolve images with a kernel.
 
     Args:
@@ -54,13 +58,15 @@ def same_pads(window: tuple[int, int]) -> Pads:
     return (top, window[0] - 1 - top), (left, window[1] - 1 - left)
 
 
-def _direct(x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads) -> Images:
+def _direct(
+    x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
+) -> Filtered:
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=LAYOUT)
 
 
 def _patches(
     x: Images, window: tuple[int, int], strides: tuple[int, int], pads: Pads
-) -> Float[Array, "example height width patch"]:
+) -> Float[Array, "example rows columns patch"]:
     """Return the values under each placing of the window, in the kernel's order."""
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     out = [(x.shape[axis + 1] - window[axis]) // strides[axis] + 1 for axis in range(2)]
@@ -84,13 +90,15 @@ def _patches(
 
 def _patches_times(
     x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
-) -> Images:
+) -> Filtered:
     patches = _patches(x, (kernel.shape[0], kernel.shape[1]), strides, pads)
     return patches @ kernel.reshape(-1, kernel.shape[-1])
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _blocked(strides: tuple[int, int], pads: Pads, x: Images, kernel: Kernel) -> Images:
+def _blocked(
+    strides: tuple[int, int], pads: Pads, x: Images, kernel: Kernel
+) -> Filtered:
     return _direct(x, kernel, strides, pads)
 
 
@@ -148,19 +156,19 @@ def _kernel_gradient(x, gradient, window, strides, pads):
     return total.T
 
 
-def _in_blocks(x: Images, block: int) -> Float[Array, "block example *image"]:
+def _in_blocks(x: Images, block: int) -> Float[Array, "block image height width channel"]:
     """Split images into blocks; zeros fill the last, and add nothing to a product."""
     missing = -x.shape[0] % block
     x = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))
     return x.reshape(-1, block, *x.shape[1:])
 
 
-def max_pool(x: Images) -> Images:
+def max_pool(x: Images) -> Pooled:
     """Return the largest value of each 2x2 window; an odd last row or column is cut."""
     return _windows(x).max((2, 4))
 
 
-def mean_pool(x: Images) -> Images:
+def mean_pool(x: Images) -> Pooled:
     """Return the mean of each 2x2 window; an odd last row or column is cut."""
     return _windows(x).mean((2, 4))
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key, PyTree
 
@@ -17,7 +18,8 @@ from jaxorder.models.layers import ACTIVATIONS, Activation
 from jaxorder.models.mlp import MLP
 from jaxorder.models.vgg import SmallStVGG
 
-Parameters = PyTree[Float[Array, "..."]]
+AnyArray = Array | np.ndarray
+Parameters = PyTree[Float[AnyArray, "..."]]
 
 
 class Model(NamedTuple):
@@ -98,7 +100,7 @@ def _mlp(
     keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
 ) -> nn.Module:
     del input_shape
-    widths, dropout = keys.widths("widths"), keys.share("dropout", below=1)
+    widths, dropout = keys.widths("widths"), keys.share("dropout", below=1.0)
     return MLP(classes, widths, keys.activation(), dropout, dtype)
 
 
@@ -192,12 +194,14 @@ def from_module(module: nn.Module, input_shape: tuple[int, ...]) -> Model:
 
     def logits(
         params: Parameters,
-        inputs: Float[Array, "example *input"],
+        inputs: Float[AnyArray, "example *input"],
         dropout_key: Key[Array, ""] | None = None,
     ) -> Float[Array, "example class"]:
         training = dropout_key is not None
         rngs = {"dropout": dropout_key} if training else None
-        outputs = module.apply({"params": params}, inputs, training=training, rngs=rngs)
+        outputs = module.apply(
+            {"params": params}, jnp.asarray(inputs), training=training, rngs=rngs
+        )
         return jnp.asarray(outputs, jnp.float32)
 
     return Model(init, logits)

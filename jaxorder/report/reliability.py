@@ -42,19 +42,17 @@ def growth(order: Float[np.ndarray, "member example"], draws: int = _DRAWS) -> G
     Returns:
         The measured correlations, and what a curve can be predicted from.
     """
-    members = len(order)
-    sizes = np.array(group_sizes(members), int)
-    found = np.array([_correlations(order, size, draws) for size in sizes])
-    found = found.reshape(len(sizes), -1)
+    sizes = group_sizes(len(order))
+    found = [_correlations(order, size, draws) for size in sizes]
+    table = np.array(found).reshape(len(sizes), draws)
     return Growth(
-        members,
-        cronbach_alpha(order),
-        sizes,
-        *(reduce(found, axis=1) if len(sizes) else np.empty(0) for reduce in _REDUCED),
+        members=len(order),
+        reliability=cronbach_alpha(order),
+        sizes=np.array(sizes, int),
+        mean=table.mean(axis=1),
+        low=table.min(axis=1),
+        high=table.max(axis=1),
     )
-
-
-_REDUCED = (np.mean, np.min, np.max)
 
 
 def group_sizes(members: int) -> list[int]:

@@ -65,9 +65,11 @@ def percent(share: float) -> str:
     """Write a share.
 
     Example:
-        >>> percent(0.25), percent(0.0042), percent(0.99996)
-        ('25 %', '0.42 %', '100 %')
+        >>> percent(0.25), percent(0.0042), percent(1e-6)
+        ('25 %', '0.42 %', 'under 0.1 %')
     """
+    if 0 < share < 0.001:
+        return "under 0.1 %"
     return f"{100 * share:.2g} %" if share < 0.995 else f"{100 * share:.3g} %"
 
 
@@ -117,7 +119,7 @@ def duration(seconds: float) -> str:
     """Write a time.
 
     Example:
-        >>> duration(31.2), duration(600), duration(7322)
+        >>> duration(31.2), duration(600.0), duration(7322.0)
         ('31 s', '10 min', '2 h 2 min')
     """
     if seconds < 120:

@@ -52,14 +52,14 @@ class Run:
         path: Folder of the run.
 
     Raises:
-        RequestError: Where the folder is not a run.
+        RequestError: Where the folder is not a run, or its description is damaged.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         if not is_run(self.path):
             raise RequestError(f"{path}: not a run; a run holds {CONFIG}")
-        self.document: dict[str, Any] = read_json(self.path / CONFIG)
+        self.document = _described(self.path / CONFIG, "options", "steps", "data")
         self.config = RunConfig.from_json(self.document["options"])
 
     @property
@@ -182,7 +182,7 @@ def open_runs(path: Path | str) -> list[Run]:
         raise RequestError(
             f"{path}: not a study or a run (no {STUDY} or {CONFIG} in it)"
         )
-    models = read_json(path / STUDY)["models"]
+    models = _described(path / STUDY, "models", "options")["models"]
     folders = [path / folder_name(model) for model in models]
     runs = [Run(folder) for folder in folders if is_run(folder)]
     if not runs:
@@ -190,6 +190,19 @@ def open_runs(path: Path | str) -> list[Run]:
             f"{path}: no run was begun yet; go on with: jaxorder resume {path}"
         )
     return runs
+
+
+def _described(file: Path, *keys: str) -> dict[str, Any]:
+    try:
+        document = read_json(file)
+    except ValueError:  # not JSON, or not text
+        document = None
+    if not isinstance(document, dict) or not document.keys() >= set(keys):
+        raise RequestError(
+            f"{file}: damaged, or not written by jaxorder; must be JSON with "
+            f"{', '.join(keys)}"
+        )
+    return document
 
 
 def is_run(path: Path) -> bool:

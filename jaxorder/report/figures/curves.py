@@ -148,7 +148,7 @@ def kappa_over_accuracy(
         ax.set(xlim=(0, 1.02), xlabel="mean accuracy")
         _kappa_axis(ax, test, train)
         title(ax, heading(look, name), legend_columns=3)
-        return picture(ax, f"Kappa of {name} against mean accuracy, test and train.")
+        return picture(ax, _accuracy_text("Kappa", name))
 
 
 def beta_over_accuracy(
@@ -164,7 +164,11 @@ def beta_over_accuracy(
         ax.set(xlim=(0, 1.02), xlabel="mean accuracy", ylim=(0.8, BETA_SHOWN))
         ax.set_ylabel("bimodality β")
         title(ax, heading(look, name), legend_columns=3)
-        return picture(ax, f"Bimodality of {name} against mean accuracy.")
+        return picture(ax, _accuracy_text("Bimodality", name))
+
+
+def _accuracy_text(what: str, name: str) -> str:
+    return f"{what} of {name} against mean accuracy; the caption gives the numbers."
 
 
 def _kappa_axis(ax: Axes, *splits: SplitNumbers) -> None:
@@ -197,7 +201,7 @@ def _with_band(
         marker=look.marker,
         ms=3,
         lw=1.2,
-        label="observed",
+        label="test",
     )
 
 

@@ -156,6 +156,7 @@ def _map_text(numbers: SplitNumbers, name: str) -> str:
     last = numbers.counts[-1] / numbers.counts[-1].sum()
     return (
         f"Share of networks right over training, {name}, {numbers.split}, observed "
-        f"above and by chance below. At the last snapshot {percent(float(last[-1]))} of the "
-        f"examples are right for all networks, {percent(float(last[0]))} for none."
+        f"above and by chance below. At the last snapshot {percent(float(last[-1]))} "
+        f"of the examples are right for all networks, {percent(float(last[0]))} for "
+        "none."
     )

@@ -53,8 +53,8 @@ def _matrix_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
         "Do different architectures learn the same examples first?",
         "Each cell is the rank correlation (Spearman) between the accessibilities of "
         "two architectures: 1, the same order; 0, nothing in common. In italics, on "
-        "the diagonal, how well an architecture reproduces its own order (reliability), "
-        "which bounds what two can share.",
+        "the diagonal, how well an architecture reproduces its own order (its "
+        "reliability), which limits what two can share.",
         [correlation_matrix(_matrix(drawn, pairs, s), names, s) for s in SPLITS],
         [_matrix_words([p for p in pairs if p.split == s], s) for s in SPLITS],
         grid="large",

@@ -301,8 +301,8 @@ def lede(runs: Sequence[RunNumbers]) -> list[str]:
     noun = "network" if members == [1] else "networks"
     each = " each" if len(runs) > 1 else ""
     return [
-        f"{what}, {many} {noun}{each}. Networks of one architecture differ only in "
-        f"their random seeds: {_seeded(runs)}.",
+        f"{what}, {many} {noun}{each}, called members. Those of one architecture "
+        f"differ only in their random seeds: {_seeded(runs)}.",
         f"Data: {listed(sorted(data))}.",
         *unfinished(runs),
         *(_left_out(run) for run in runs if run.excluded),
@@ -335,4 +335,4 @@ def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
 
 def _left_out(run: RunNumbers) -> str:
     names = [f"member {each.member} ({each.reason})" for each in run.excluded]
-    return f"Left out of every number: {run.name}: {listed(names)}."
+    return f"Left out of every number, of {run.name}: {listed(names)}."

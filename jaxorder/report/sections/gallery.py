@@ -17,13 +17,19 @@ from jaxorder.report.wording import counted
 from jaxorder.run.folder import Run
 
 CARDS = 12
+_READING = (
+    "A is accessibility: how early, and how surely, the networks get an example right, "
+    "from 0 (never) to 1 (from the first snapshot on). The bold name is the label. "
+    "Framed are examples for which most networks name another class at the last "
+    "snapshot: hard ones, or ones with a wrong label.",
+)
 # Thumbnails are at least and at most this many pixels high: crisp, and small files.
 _LEAST, _MOST = 48, 64
 
 
 def gallery(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
     """Show the most and the least accessible examples of every run and split."""
-    blocks = absent(runs)
+    blocks: list[Block] = [*absent(runs), *([Notes(_READING)] if drawn else [])]
     loaded: dict[tuple, Dataset | str] = {}
     for run in drawn:
         key = _source(run.numbers.run)

@@ -10,7 +10,7 @@ from jaxorder.config import StudyOptions, option_name, options_from_json
 from jaxorder.files import read_json
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
 from jaxorder.report.numbers import SIMULATIONS, RunNumbers
-from jaxorder.report.sections.members import left_out
+from jaxorder.report.sections.members import DRAWN, left_out
 from jaxorder.report.wording import listed
 from jaxorder.run.folder import STUDY, Run, is_study
 
@@ -106,13 +106,13 @@ def _versions(run: Run) -> str:
 def _streams(run: Run) -> str:
     config = run.config
     scope = (
-        "left out, so that member i of each architecture sees the same mini-batches"
+        "but not the architecture: member i of each sees the same mini-batches"
         if config.share_streams
-        else "with it, so that no two architectures share mini-batches"
+        else "and the architecture: no two share mini-batches"
     )
     return (
-        f"from study seed {config.seed} and the member's number; architecture {scope}; "
-        f"mini-batches drawn by {config.order}"
+        f"from the study's seed {config.seed}, the member's number {scope}; "
+        f"mini-batches drawn {DRAWN[config.order]}"
     )
 
 

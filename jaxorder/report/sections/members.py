@@ -20,9 +20,9 @@ def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
 
 def left_out(run: RunNumbers) -> str:
     """Name the members of a run that count in no number, and say why."""
-    names = [f"member {each.member} {each.reason}" for each in run.excluded]
+    names = [f"member {each.member} ({each.reason})" for each in run.excluded]
     return (
-        f"{run.name}: {counted(len(names), 'member')} left out of every number, since "
+        f"{run.name}: {counted(len(names), 'member')} left out of every number, for "
         f"counted as wrong they would agree with one another: {listed(names)}."
     )
 
@@ -172,7 +172,7 @@ def _parameters(run: RunNumbers) -> str:
     return "not noted" if count is None else f"{count:,}"
 
 
-_DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
+DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
 
 _ROWS: dict[str, Callable[[RunNumbers], str]] = {
     "Architecture": _field("model"),
@@ -182,7 +182,7 @@ _ROWS: dict[str, Callable[[RunNumbers], str]] = {
     "Optimiser": _optimizer,
     "Learning rate": _rate,
     "Batch size": _field("batch_size"),
-    "Mini-batches drawn": lambda run: _DRAWN[run.run.config.order],
+    "Mini-batches drawn": lambda run: DRAWN[run.run.config.order],
     "Epochs": _epochs,
     "Snapshots": lambda run: (
         f"{run.run.progress.snapshots} of {run.run.progress.total} "
