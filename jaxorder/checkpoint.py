@@ -31,8 +31,9 @@ class BlockCheckpoints:
     """
 
     def __init__(self, run: Path, first: int, members: int) -> None:
-        folder = run / FOLDER / f"members-{first:05d}-{first + members - 1:05d}"
-        self._manager = _manager(folder)
+        name = f"members-{first:05d}-{first + members - 1:05d}"
+        self._folder = run / FOLDER / name
+        self._manager = _manager(self._folder)
 
     def __enter__(self) -> "BlockCheckpoints":
         return self
@@ -93,7 +94,7 @@ class BlockCheckpoints:
             rest=ocp.args.StandardRestore(_on_host(rest)),
             meta=ocp.args.JsonRestore(),
         )
-        with _reading(step):
+        with self._reading(step):
             found: Any = self._manager.restore(step, args=trees)
         state = jax.tree.map(np.asarray, (found.params, found.rest))
         self._check(step, state, found.meta)
@@ -113,7 +114,7 @@ class BlockCheckpoints:
         self._check(step, (found.params, found.rest), found.meta)
 
     def _restore_items(self, step: int, items: tuple[str, ...]) -> Any:
-        with _reading(step):
+        with self._reading(step):
             shapes = self._manager.item_metadata(step)
             trees = {i: ocp.args.StandardRestore(_on_host(shapes[i])) for i in items}
             return self._manager.restore(
@@ -123,20 +124,20 @@ class BlockCheckpoints:
     def _check(self, step: int, state: PyTree, meta: dict[str, Any]) -> None:
         if fingerprint(state) != meta["fingerprint"]:
             raise WorkError(
-                f"the checkpoint of step {step} is damaged: its values are not those "
-                "that were saved; delete its folder and resume from an older one"
+                f"{self._folder / str(step)}: the checkpoint of step {step} is "
+                "damaged, its values are not those that were saved; delete this "
+                "folder and resume from an older one"
             )
 
-
-@contextmanager
-def _reading(step: int) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:  # orbax and tensorstore raise many types, and this one
-        raise WorkError(
-            f"the checkpoint of step {step} cannot be read; delete its folder and "
-            "resume from an older one"
-        ) from error
+    @contextmanager
+    def _reading(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # orbax and tensorstore raise many types, this too
+            raise WorkError(
+                f"{self._folder / str(step)}: the checkpoint of step {step} cannot be "
+                "read; delete this folder and resume from an older one"
+            ) from error
 
 
 def _manager(folder: Path) -> ocp.CheckpointManager:

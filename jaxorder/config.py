@@ -342,6 +342,6 @@ def _parse_rule(text: str, rule: str) -> _Steps:
 
 def _log_steps(per_decade: int, last: int) -> set[int]:
     decades = math.log10(last) if last > 1 else 0.0
-    per_decade = min(per_decade, 3 * last)  # which is every step; more are the same
+    per_decade = min(per_decade, 5 * last)  # which is every step; more are the same
     exponents = range(math.floor(decades * per_decade) + 1)
     return {min(last, round(10 ** (i / per_decade))) for i in exponents}

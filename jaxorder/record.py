@@ -129,7 +129,7 @@ def _reserve(
     layout: Layout,
     name: str,
     kind: np.dtype,
-    fill: float,
+    fill: float | bool,
     *shape: int,
 ) -> None:
     """Make an array that is written block by block and snapshot by snapshot."""

@@ -71,7 +71,9 @@ def leaves(tree: object) -> list[np.ndarray]:
     return [np.asarray(tree)]
 
 
-@pytest.mark.parametrize("least", [1, 9])
+@pytest.mark.parametrize(
+    "least", [pytest.param(1, marks=pytest.mark.slow), pytest.param(9)]
+)
 def test_a_killed_run_resumes_to_the_same_bits(
     whole: Path, tmp_path: Path, least: int
 ) -> None:
@@ -87,7 +89,10 @@ def test_a_killed_run_resumes_to_the_same_bits(
     assert_same_record(whole, run)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_run_says_how_to_go_on_and_does(
     whole: Path, tmp_path: Path, number: int, code: int
 ) -> None:

@@ -156,7 +156,9 @@ def _kernel_gradient(x, gradient, window, strides, pads):
     return total.T
 
 
-def _in_blocks(x: Images, block: int) -> Float[Array, "block image height width channel"]:
+def _in_blocks(
+    x: Images, block: int
+) -> Float[Array, "block image height width channel"]:
     """Split images into blocks; zeros fill the last, and add nothing to a product."""
     missing = -x.shape[0] % block
     x = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))

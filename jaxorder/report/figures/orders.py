@@ -23,6 +23,8 @@ from jaxorder.report.wording import counted, number
 
 # Above this many examples a scatter is a blot: draw how many lie where.
 _MOST_POINTS = 3000
+# Up to so many times the members that there are, reliability is predicted.
+_BEYOND = 4
 
 
 # ---- reliability
@@ -34,29 +36,31 @@ def reliability_growth(runs: list[tuple[Growth, str, Look]], split: str) -> Pict
         ax = axes(*PANEL, left=0.55, top=0.28)
         for growth, _, look in runs:
             _growth(ax, growth, look)
-        members = [growth.members for growth, _, _ in runs]
-        lowest = [
-            v for growth, _, _ in runs for v in (*growth.mean, growth.reliability)
-        ]
-        top = 4 * max(members)
-        ax.set_xscale("log", base=2)
-        ticks = 2 ** np.arange(int(np.log2(top)) + 1)
-        ax.set_xticks(ticks, [str(tick) for tick in ticks])
-        ax.minorticks_off()
-        ax.set(xlim=(0.9, top), ylim=(max(min(lowest) - 0.15, -0.05), 1.02))
-        ax.set(xlabel="members", ylabel="reliability of the order")
-        for wanted in (0.9, 0.95):
-            ax.axhline(wanted, color=INK, lw=0.7, ls=(0, (1, 2)))
+        _reliability_axes(ax, [growth for growth, _, _ in runs])
         ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
         title(ax, f"{split.capitalize()} examples")
         return picture(ax, _growth_text(runs, split))
 
 
+def _reliability_axes(ax: Axes, grown: list[Growth]) -> None:
+    top = _BEYOND * max(growth.members for growth in grown)
+    ax.set_xscale("log", base=2)
+    ticks = 2 ** np.arange(int(np.log2(top)) + 1)
+    ax.set_xticks(ticks, [str(tick) for tick in ticks])
+    ax.minorticks_off()
+    lowest = min(np.nanmin([*growth.mean, growth.reliability]) for growth in grown)
+    ax.set(xlim=(0.9, top), ylim=(max(lowest - 0.15, -0.05), 1.02))
+    ax.set(xlabel="members", ylabel="reliability of the order")
+    for wanted in (0.9, 0.95):
+        ax.axhline(wanted, color=INK, lw=0.7, ls=(0, (1, 2)))
+
+
 def _growth(ax: Axes, growth: Growth, look: Look) -> None:
-    many = np.geomspace(1, 4 * growth.members, 60)
+    many = np.geomspace(1, _BEYOND * growth.members, 60)
     predicted = [spearman_brown(growth.reliability, n / growth.members) for n in many]
     ax.plot(many, predicted, color=look.colour, lw=1)
     spread = np.stack([growth.mean - growth.low, growth.high - growth.mean])
+    spread = np.clip(spread, 0, None)  # rounding may put a mean beyond its draws
     ax.errorbar(
         growth.sizes,
         growth.mean,

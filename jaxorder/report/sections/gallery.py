@@ -41,7 +41,9 @@ def gallery(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
 
 def _source(run: Run) -> tuple:
     config = run.config
-    return config.data, config.data_dir, config.train_examples, config.test_examples
+    chosen = (config.data_dir, config.train_examples, config.test_examples)
+    # a file may have been replaced between two runs: their digests tell
+    return config.data, *chosen, run.document["data"]["digest"]
 
 
 def _load(run: Run) -> Dataset | str:

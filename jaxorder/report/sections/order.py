@@ -28,12 +28,17 @@ def order(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
     """Draw how repeatable the order of the examples is."""
     blocks = absent(runs) + single(drawn, "the reliability of its order is")
     shared = several(drawn)
-    defined = [run for run in shared if not np.isnan(run.test.reliability.estimate)]
+    defined = [run for run in shared if _defined(run)]
     if defined:
         blocks += [_growth_plate(defined)]
     if shared:
         blocks += [_reliability_table(shared)]
     return Section("order", "Is the order repeatable?", blocks)
+
+
+def _defined(run: Drawn) -> bool:
+    """Tell whether both splits have an order at all."""
+    return not any(np.isnan(run.split(s).reliability.estimate) for s in SPLITS)
 
 
 def _growth_plate(drawn: Sequence[Drawn]) -> Plate:
