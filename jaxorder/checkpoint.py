@@ -102,7 +102,8 @@ class BlockCheckpoints:
 
     def restore_params(self, step: int) -> Any:
         """Return the saved parameters alone, as nested dictionaries of numpy arrays."""
-        return self._restore_items(step, ("params",)).params
+        found = self._restore_items(step, ("params",)).params
+        return jax.tree.map(np.asarray, found)
 
     def verify(self, step: int) -> None:
         """Read a whole checkpoint and compare it with its fingerprint.

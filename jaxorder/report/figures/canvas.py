@@ -207,7 +207,7 @@ def picture(axes: Axes, alt: str) -> Picture:
 # What matplotlib writes for editors of drawings, and digits below a hundredth of a
 # point: half of the bytes.
 _SPARED = {
-    r' (id="[a-zA-Z.]+_\d+")(?=>)': "",
+    r' (id="[a-zA-Z0-9.]+_\d+")(?=>)': "",
     r' transform="rotate\(-0 [^"]*"': "",
     r"font-family: [^;\"]*;? ?": "",
     r"(\d\.\d\d)\d+": r"\1",

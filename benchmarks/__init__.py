@@ -1,0 +1,1 @@
+"""Speed, measured: each script prints what it measured, and on what."""

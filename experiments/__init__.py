@@ -1,0 +1,1 @@
+"""Claims about learning order, one script each."""
