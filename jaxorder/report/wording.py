@@ -13,7 +13,10 @@ def number(value: float, digits: int = 2) -> str:
         >>> number(0.876), number(float("nan"))
         ('0.88', 'undefined')
     """
-    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
+    # adding 0 turns a rounded -0.00 into 0.00
+    return (
+        "undefined" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+    )
 
 
 def with_interval(interval: Interval, digits: int = 2) -> str:
@@ -26,8 +29,8 @@ def with_interval(interval: Interval, digits: int = 2) -> str:
     if math.isnan(interval.estimate):
         return "undefined"
     if math.isnan(interval.low):
-        return f"{interval.estimate:.{digits}f} (no interval)"
-    return f"{interval.estimate:.{digits}f} {ends(interval, digits)}"
+        return f"{number(interval.estimate, digits)} (no interval)"
+    return f"{number(interval.estimate, digits)} {ends(interval, digits)}"
 
 
 def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
@@ -48,7 +51,7 @@ def ends(interval: Interval, digits: int = 2) -> str:
         >>> ends(Interval(0.5, 0.4, 0.6))
         '[0.40, 0.60]'
     """
-    return f"[{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
 
 
 def mean_deviation(mean: float, deviation: float) -> str:

@@ -21,28 +21,29 @@ from jaxorder.report.figures.canvas import (
 from jaxorder.report.numbers import SplitNumbers
 from jaxorder.report.wording import number, percent, short
 
-# Above this many members, bars would be thinner than a pixel.
-_MOST_BARS = 48
+# More values of TP-agreement than this are drawn pooled: bars would be hairs.
+MOST_BARS = 48
 _MAP_WIDE, _MAP_HIGH = 4.6, 4.3
 
 
 def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
     """Draw the TP-agreement of one snapshot beside its nulls."""
-    counts, by_class = numbers.counts[snapshot], numbers.by_class[snapshot]
-    grid = np.linspace(0, 1, numbers.members + 1)
+    by_class, free = numbers.by_class[snapshot], numbers.independent[snapshot]
+    shares = numbers.counts[snapshot] / numbers.counts[snapshot].sum()
+    shares, chance, freely = pooled(np.stack([shares, by_class.pmf, free.pmf]))
+    grid = np.linspace(0, 1, len(shares))
     with style():
         ax = axes(2.3, 2.15, left=0.5, right=0.1, bottom=0.48, top=0.52)
-        _bars(ax, grid, counts / counts.sum(), look.colour)
-        free = numbers.independent[snapshot].pmf
-        ax.plot(grid, free, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
-        ax.plot(grid, by_class.pmf, color=INK, lw=1.2)
+        ax.bar(grid, shares, 0.82 * grid[1], color=look.colour, alpha=0.75, lw=0)
+        ax.plot(grid, freely, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
+        ax.plot(grid, chance, color=INK, lw=1.2)
         _share_axes(ax)
         epoch = short(float(numbers.epoch[snapshot]))
         accuracy = f"{numbers.mean_accuracy[snapshot]:.2f}"
         _above(ax, f"accuracy {accuracy}, epoch {epoch}", 20, weight="bold")
         beta = number(numbers.bimodality[snapshot].estimate)
-        chance = number(by_class.bimodality.estimate)
-        _above(ax, f"β {beta}, by chance {chance}", 6)
+        expected = number(by_class.bimodality.estimate)
+        _above(ax, f"β {beta}, by chance {expected}", 6)
         return picture(ax, _histogram_text(numbers, snapshot))
 
 
@@ -68,13 +69,26 @@ def _above(ax: Axes, text: str, points: int, weight: str = "normal") -> None:
     )
 
 
-def _bars(ax: Axes, grid: np.ndarray, shares: np.ndarray, colour: str) -> None:
-    width = grid[1] - grid[0]
-    if len(grid) <= _MOST_BARS:
-        ax.bar(grid, shares, 0.82 * width, color=colour, alpha=0.75, linewidth=0)
-        return
-    edges = np.append(grid - width / 2, 1 + width / 2)
-    ax.stairs(shares, edges, fill=True, color=colour, alpha=0.75)
+def pooled(
+    shares: Float[np.ndarray, "row agreeing"],
+) -> Float[np.ndarray, "row bar"]:
+    """Sum neighbouring values of TP-agreement where there are too many to be drawn.
+
+    Args:
+        shares: Histograms over the values 0, 1/N, .. 1.
+
+    Returns:
+        Histograms over at most 48 values, of 0 at the left and 1 at the right.
+
+    Example:
+        >>> pooled(np.ones((1, 97))).shape, float(pooled(np.ones((1, 97))).sum())
+        ((1, 48), 97.0)
+    """
+    values = shares.shape[1]
+    if values <= MOST_BARS:
+        return shares
+    first = np.linspace(0, values, MOST_BARS, endpoint=False).round().astype(int)
+    return np.add.reduceat(shares, first, axis=1)
 
 
 def _histogram_text(numbers: SplitNumbers, snapshot: int) -> str:
@@ -90,8 +104,8 @@ def _histogram_text(numbers: SplitNumbers, snapshot: int) -> str:
 
 def tpa_heat_maps(numbers: SplitNumbers, name: str, look: Look) -> Picture:
     """Draw the histograms of all snapshots as two maps: observed and class null."""
-    observed = numbers.counts / numbers.counts.sum(axis=1, keepdims=True)
-    expected = np.stack([null.pmf for null in numbers.by_class])
+    observed = pooled(numbers.counts / numbers.counts.sum(axis=1, keepdims=True))
+    expected = pooled(np.stack([null.pmf for null in numbers.by_class]))
     norm = PowerNorm(0.5, vmin=0, vmax=float(max(observed.max(), expected.max())))
     with style():
         figure = Figure(figsize=(_MAP_WIDE, _MAP_HIGH))
@@ -135,7 +149,8 @@ def _map(
 
 def _snapshot_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"]) -> None:
     """Label snapshots, which stand side by side, with their epochs."""
-    chosen = np.unique(np.linspace(0, len(epoch) - 1, 7).round().astype(int))
+    labels = len(epoch) if len(epoch) < 10 else 7
+    chosen = np.unique(np.linspace(0, len(epoch) - 1, labels).round().astype(int))
     ax.set_xticks(chosen, [short(float(epoch[i])) for i in chosen])
     ax.set_xlabel("epoch (one column a snapshot)")
 

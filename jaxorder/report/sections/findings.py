@@ -225,6 +225,8 @@ def _needed(members: int | None, wanted: float) -> str:
 def _across(pairs: Sequence[PairRow]) -> Iterator[Answer]:
     tested = [pair for pair in pairs if pair.split == "test"]
     trained = {(p.model_a, p.model_b): p for p in pairs if p.split == "train"}
+    if not tested:
+        yield Answer("undefined", "Fewer than two architectures have a snapshot yet.")
     if len(tested) > _MOST_PAIRS:
         yield _range(tested)
         return
@@ -286,27 +288,32 @@ def matched_words(pair: PairRow) -> str:
 
 
 def lede(runs: Sequence[RunNumbers]) -> list[str]:
-    """Say what was trained on what, how far it is, and what is left out.
+    """Say what was trained on what, and what is left out.
 
     Args:
         runs: What was measured.
 
     Returns:
-        Sentences.
+        Sentences; how far unfinished runs are stands above them, `unfinished`.
     """
     data = {_data_words(run) for run in runs}
-    members = sorted({run.run.config.members for run in runs})
-    what = counted(len(runs), "architecture")
-    many = f"{members[0]}" if len(members) == 1 else f"{members[0]} to {members[-1]}"
-    noun = "network" if members == [1] else "networks"
-    each = " each" if len(runs) > 1 else ""
     return [
-        f"{what}, {many} {noun}{each}, called members. Those of one architecture "
-        f"differ only in their random seeds: {_seeded(runs)}.",
-        f"Data: {listed(sorted(data))}.",
-        *unfinished(runs),
+        f"{_trained(runs)}, trained on {listed(sorted(data))}.",
         *(_left_out(run) for run in runs if run.excluded),
     ]
+
+
+def _trained(runs: Sequence[RunNumbers]) -> str:
+    members = sorted({run.run.config.members for run in runs})
+    what = counted(len(runs), "architecture")
+    if members == [1]:
+        return f"{what}, one network each" if len(runs) > 1 else "One network"
+    many = f"{members[0]}" if len(members) == 1 else f"{members[0]} to {members[-1]}"
+    each = " each" if len(runs) > 1 else ""
+    return (
+        f"{what}, {many} networks{each} (“members”) that differ only in their random "
+        f"seeds ({_seeded(runs)})"
+    )
 
 
 def _seeded(runs: Sequence[RunNumbers]) -> str:
@@ -318,8 +325,8 @@ def _seeded(runs: Sequence[RunNumbers]) -> str:
 def _data_words(run: RunNumbers) -> str:
     data = run.run.document["data"]
     return (
-        f"{run.run.config.data}, {data['train']:,} training and {data['test']:,} test "
-        f"examples of {data['classes']} classes"
+        f"{run.run.config.data} ({data['train']:,} training and {data['test']:,} test "
+        f"examples of {data['classes']} classes)"
     )
 
 
