@@ -157,6 +157,19 @@ def axes(
     )
 
 
+def legend_inside(axes: Axes, entries: int) -> None:
+    """Draw a legend at the lower right, where rising curves leave room."""
+    axes.legend(
+        loc="lower right",
+        frameon=True,
+        framealpha=0.9,
+        edgecolor="none",
+        ncols=-(-entries // 4),
+        columnspacing=0.8,
+        handletextpad=0.4,
+    )
+
+
 def title(axes: Axes, text: str, legend_columns: int = 0) -> None:
     """Write a title, and between it and the axes a legend where it hides nothing.
 
@@ -177,7 +190,7 @@ def title(axes: Axes, text: str, legend_columns: int = 0) -> None:
         )
 
 
-def heading(look: Look, name: str, most: int = 38) -> str:
+def heading(look: Look, name: str, most: int = 30) -> str:
     """Return what a run is called in a figure: its letter and its name."""
     return f"{look.letter}  {shortened(name, most)}"
 

@@ -15,6 +15,7 @@ from jaxorder.report.figures.canvas import (
     Picture,
     axes,
     heading,
+    legend_inside,
     picture,
     style,
     title,
@@ -78,7 +79,7 @@ def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
             _line(ax, numbers.epoch, numbers.mean_accuracy, look)
         _epoch_axis(ax, max((numbers.epoch for numbers, _, _ in runs), key=np.max))
         ax.set(ylim=(0, 1.02), ylabel="mean test accuracy")
-        ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+        legend_inside(ax, len(runs))
         title(ax, "All, test")
         return picture(ax, "Mean test accuracy of every architecture over epochs.")
 

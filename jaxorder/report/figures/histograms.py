@@ -115,7 +115,7 @@ def tpa_heat_maps(numbers: SplitNumbers, name: str, look: Look) -> Picture:
         _map(ax, expected, norm, "class null: independent within a class")
         _snapshot_axis(ax, numbers.epoch)
         _share_bar(figure, norm, _place(3.87, 0.48, 0.1, 3.38))
-        words = f"{heading(look, name, 34)} · {numbers.split}"
+        words = f"{heading(look, name, 36)} · {numbers.split}"
         figure.text(0.02, 0.96, words, weight="bold", size=9.5)
         return picture(ax, _map_text(numbers, name))
 

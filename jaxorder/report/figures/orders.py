@@ -14,6 +14,7 @@ from jaxorder.report.figures.canvas import (
     Picture,
     axes,
     heading,
+    legend_inside,
     picture,
     style,
     title,
@@ -37,7 +38,7 @@ def reliability_growth(runs: list[tuple[Growth, str, Look]], split: str) -> Pict
         for growth, _, look in runs:
             _growth(ax, growth, look)
         _reliability_axes(ax, [growth for growth, _, _ in runs])
-        ax.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none")
+        legend_inside(ax, len(runs))
         title(ax, f"{split.capitalize()} examples")
         return picture(ax, _growth_text(runs, split))
 
@@ -98,8 +99,8 @@ def scatter(
             ax.scatter(x, y, s=9, color="#0072B2", alpha=0.35, lw=0, rasterized=True)
         ax.plot([0, 1], [0, 1], color=NULL, lw=0.8, ls=(0, (4, 2)))
         ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-        ax.set_xlabel(f"accessibility, {heading(look_x, name_x, 24)}")
-        ax.set_ylabel(f"accessibility, {heading(look_y, name_y, 24)}")
+        ax.set_xlabel(f"accessibility, {heading(look_x, name_x, 20)}")
+        ax.set_ylabel(f"accessibility, {heading(look_y, name_y, 20)}")
         title(ax, f"{split.capitalize()}: Spearman {number(spearman.estimate)}")
         return picture(
             ax,

@@ -10,10 +10,16 @@ from jaxorder.report.numbers import RunNumbers
 from jaxorder.report.wording import counted, duration, listed
 from jaxorder.run.folder import Run
 
+# More columns would not fit a printed page.
+_SIDE_BY_SIDE = 5
+
 
 def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
     """Tabulate the data and the members of every run."""
-    blocks: list[Block] = [_data_table(runs), _member_table(runs, looks)]
+    blocks: list[Block] = [_data_table(runs)]
+    for first in range(0, len(runs), _SIDE_BY_SIDE):
+        some = slice(first, first + _SIDE_BY_SIDE)
+        blocks.append(_member_table(runs[some], looks[some]))
     excluded = [left_out(run) for run in runs if run.excluded]
     return Section("members", "The data and the networks", [*blocks, Notes(excluded)])
 
@@ -71,8 +77,9 @@ def _relabelled(run: RunNumbers) -> str:
 
 def _member_table(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Table:
     names = [f"{look.letter} {run.name}" for run, look in zip(runs, looks, strict=True)]
+    letters = listed([look.letter for look in looks])
     return Table(
-        "Networks and training",
+        f"Networks and training: {letters}",
         ["", *names],
         [[what, *_told(runs, tell)] for what, tell in _ROWS.items()],
         "Speed: training examples times networks, over the time spent in training "
