@@ -20,7 +20,9 @@ RANDOM = "threefry2x32"
 
 def cores() -> int:
     """Return the processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def spread_over_cores(members: int, planned: int | None = None) -> Devices:
@@ -49,33 +51,38 @@ def keep_compiled() -> None:
     A CPU's programs are kept apart by what the processor can do: JAX's own key does
     not tell two processors apart that share a home folder.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values["jax_compilation_cache_dir"] is None:
         folder = cache_folder() / "xla" / _processor()
         jax.config.update("jax_compilation_cache_dir", str(folder))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
 
 def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    traits = sorted(
-        {line for line in lines if line.startswith(("model name", "flags"))}
-    )
-    return f"{zlib.crc32(''.join(traits).encode()):08x}"
+    traits = f"{_cpuinfo('model name')} {_cpuinfo('flags')} {platform.machine()}"
+    return f"{zlib.crc32(traits.encode()):08x}"
+
+
+def _cpuinfo(name: str) -> str:
+    """Return what Linux says of the first core; nothing on other systems."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    values = [line.partition(":")[2] for line in lines if line.startswith(name)]
+    return values[0].strip() if values else ""
 
 
 def device_kind(device: Any) -> str:
     """Return what a device is; for a CPU its processor, which JAX does not name."""
     if device.platform != "cpu":
         return device.device_kind
-    with Path("/proc/cpuinfo").open() as lines:
-        names = [line.partition(":")[2] for line in lines if "model name" in line]
-    return names[0].strip() if names else platform.machine()
+    return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def memory_bytes(devices: Devices) -> int:
     """Return the memory that may be used: the devices' own, or the free host memory."""
     if devices[0].platform == "cpu":
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = "SC_AVPHYS_PAGES" in os.sysconf_names  # not on macOS
+        pages = os.sysconf("SC_AVPHYS_PAGES" if free else "SC_PHYS_PAGES")
+        return pages * os.sysconf("SC_PAGE_SIZE")
     return sum((device.memory_stats() or {})["bytes_limit"] for device in devices)
 
 
