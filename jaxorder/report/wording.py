@@ -5,6 +5,9 @@ from collections.abc import Sequence
 
 from jaxorder.analysis import Interval
 
+# Two digits would make the ends of a narrower interval look alike.
+_NARROW = 0.02
+
 
 def number(value: float, digits: int = 2) -> str:
     """Write a number, or that it is undefined.
@@ -20,16 +23,20 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def with_interval(interval: Interval, digits: int = 2) -> str:
-    """Write an estimate with its interval in brackets.
+    """Write an estimate with its interval in brackets, finer where that is narrow.
 
     Example:
         >>> with_interval(Interval(0.5, 0.4, 0.6))
         '0.50 [0.40, 0.60]'
+        >>> with_interval(Interval(0.991, 0.988, 0.994))
+        '0.991 [0.988, 0.994]'
     """
     if math.isnan(interval.estimate):
         return "undefined"
     if math.isnan(interval.low):
         return f"{number(interval.estimate, digits)} (no interval)"
+    if interval.high - interval.low < _NARROW:
+        digits = max(digits, 3)
     return f"{number(interval.estimate, digits)} {ends(interval, digits)}"
 
 

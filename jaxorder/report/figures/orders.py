@@ -2,8 +2,9 @@
 
 import numpy as np
 from jaxtyping import Float
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 
 from jaxorder.analysis import Interval, spearman_brown
 from jaxorder.report.figures.canvas import (
@@ -110,10 +111,10 @@ def scatter(
 
 
 def _density(ax: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    grid = np.linspace(0, 1, 81)
-    ax.hist2d(
-        x, y, bins=(grid, grid), norm=LogNorm(), cmap="viridis_r", rasterized=True
-    )
+    grid = np.linspace(0, 1, 61)
+    # the colours of a few examples must not vanish on white
+    shades = ListedColormap(colormaps["Blues"](np.linspace(0.3, 1, 128)))
+    ax.hist2d(x, y, bins=(grid, grid), norm=LogNorm(), cmap=shades, rasterized=True)
 
 
 def correlation_matrix(

@@ -17,6 +17,7 @@ from jaxorder.report.sections.drawn import Drawn, absent, several, single
 from jaxorder.report.wording import null_gap, percent, short
 
 _MILESTONES = (0.3, 0.5, 0.7, 0.9)
+_NEAR = 0.06
 
 
 def agreement(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
@@ -49,13 +50,15 @@ def chosen_snapshots(numbers: SplitNumbers, most: int = 5) -> list[int]:
         most: How many, where the milestones are not passed.
 
     Returns:
-        Those with mean accuracy nearest 0.3, 0.5, 0.7 and 0.9, and the last; evenly
-        spaced ones instead where fewer than three accuracies are come by within 0.1.
+        Those with mean accuracy near 0.3, 0.5, 0.7 and 0.9, and the last; evenly
+        spaced ones instead where only one of these or none is come by.
     """
     accuracy, last = numbers.mean_accuracy, len(numbers.epoch) - 1
     nearest = {wanted: nearest_snapshot(numbers, wanted) for wanted in _MILESTONES}
-    passed = {i for wanted, i in nearest.items() if abs(accuracy[i] - wanted) <= 0.1}
-    if len(passed) >= 3:
+    passed = {i for wanted, i in nearest.items() if abs(accuracy[i] - wanted) <= _NEAR}
+    middle, comparable = comparable_bimodality(numbers)
+    passed |= {middle} if comparable else set()
+    if len(passed) > 1:
         return sorted({*passed, last})
     return np.unique(np.linspace(0, last, most).round().astype(int)).tolist()
 

@@ -25,6 +25,9 @@ from jaxorder.report.wording import (
 # A reliability from here on is called high: the order of another group of as many
 # members would correlate with this one at about 0.9.
 HIGH = 0.9
+# Two orders are called the same first where their rank correlation is above this: 0
+# would let any trace of a relation pass.
+SHARED = 0.5
 # A list of more pairs than this is summed up by its range.
 _MOST_PAIRS = 6
 
@@ -62,11 +65,11 @@ def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Findi
 
 
 def beyond(observed: Interval, null: Interval) -> Verdict:
-    """Tell whether an interval lies above a null's.
+    """Tell whether an interval lies above a null's, or above a number.
 
     Args:
         observed: With interval.
-        null: With interval.
+        null: With interval; a number has one without width.
 
     Returns:
         "yes" above, "no" below it, "undecided" where they overlap, "undefined" where
@@ -202,18 +205,12 @@ def _repeatable(run: RunNumbers) -> Answer:
         return Answer("undefined", f"{run.name}: all examples are learned alike.")
     needed = members_needed(alpha.estimate, test.members, 0.95)
     return Answer(
-        _high(alpha),
+        beyond(alpha, Interval(HIGH, HIGH, HIGH)),
         f"{run.name}: the order of the test examples has reliability "
         f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
         f"correlation to expect with the order of {test.members} other networks. "
         f"{_needed(needed, 0.95)}",
     )
-
-
-def _high(alpha: Interval) -> Verdict:
-    if math.isnan(alpha.low):
-        return "undecided"
-    return "yes" if alpha.low >= HIGH else "no" if alpha.high < HIGH else "undecided"
 
 
 def _needed(members: int | None, wanted: float) -> str:
@@ -240,11 +237,13 @@ def _range(pairs: Sequence[PairRow]) -> Answer:
         return Answer("undefined", "No pair could be compared.")
     found.sort(key=lambda pair: pair.spearman.estimate)
     least, most = found[0], found[-1]
-    positive = sum(pair.spearman.low > 0 for pair in found)
+    alike = sum(_shared(pair.spearman) == "yes" for pair in found)
+    unlike = sum(_shared(pair.spearman) == "no" for pair in found)
+    whole = {alike: "yes", unlike: "no"}
     return Answer(
-        "yes" if positive == len(pairs) else "undecided",
-        f"{positive} of {len(pairs)} pairs have a rank correlation clearly above 0 on "
-        f"the test examples; the least is {with_interval(least.spearman)} "
+        whole.get(len(pairs), "undecided"),
+        f"{alike} of {len(pairs)} pairs have a rank correlation above {SHARED}, {unlike} "
+        f"below it (whole intervals) on the test examples; the least is {with_interval(least.spearman)} "
         f"({least.model_a} and {least.model_b}), the largest "
         f"{with_interval(most.spearman)} ({most.model_a} and {most.model_b}).",
     )
@@ -255,7 +254,7 @@ def _pair(test: PairRow, train: PairRow | None) -> Answer:
     if test.comparison is None:
         return Answer("undefined", f"{names}: cannot be compared ({test.problem}).")
     return Answer(
-        _positive(test.spearman),
+        _shared(test.spearman),
         f"{names}: the orders have rank correlation {with_interval(test.spearman)} on "
         "test"
         + (f", {with_interval(train.spearman)} on train" if train else "")
@@ -263,12 +262,8 @@ def _pair(test: PairRow, train: PairRow | None) -> Answer:
     )
 
 
-def _positive(spearman: Interval) -> Verdict:
-    if math.isnan(spearman.estimate):
-        return "undefined"
-    if math.isnan(spearman.low):
-        return "undecided"
-    return "yes" if spearman.low > 0 else "no" if spearman.high < 0 else "undecided"
+def _shared(spearman: Interval) -> Verdict:
+    return beyond(spearman, Interval(SHARED, SHARED, SHARED))
 
 
 def matched_words(pair: PairRow) -> str:

@@ -10,6 +10,7 @@ from jaxorder.config import StudyOptions, option_name, options_from_json
 from jaxorder.files import read_json
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
 from jaxorder.report.numbers import SIMULATIONS, RunNumbers
+from jaxorder.report.sections.findings import HIGH, SHARED
 from jaxorder.report.sections.members import DRAWN, left_out
 from jaxorder.report.wording import listed
 from jaxorder.run.folder import STUDY, Run, is_study
@@ -118,7 +119,7 @@ def _streams(run: Run) -> str:
 
 _FACTS: dict[str, Callable[[Run], str]] = {
     "Begun": lambda run: str(run.document.get("created", "not noted")),
-    "Device": _machine("device_kind"),
+    "Kind of device": _machine("device_kind"),
     "Cores": _machine("cores"),
     "Precision of matrix products": _machine("matmul_precision"),
     "Precision of passes": lambda run: run.config.precision,
@@ -187,7 +188,7 @@ DEFINITIONS = (
         "order reliability",
         "Cronbach's alpha of the members' own accessibilities: the correlation to "
         "expect with the order of as many other networks; it is said to be repeatable "
-        "where the interval lies at 0.9 or above.",
+        f"where the interval lies above {HIGH}.",
         "Cronbach 1951",
     ),
     Term(
@@ -197,7 +198,8 @@ DEFINITIONS = (
     ),
     Term(
         "Spearman, disattenuated",
-        "Rank correlation of two architectures' accessibilities; disattenuated is "
+        f"Rank correlation of two architectures' accessibilities, said to be the same "
+        f"examples first where its interval lies above {SHARED}; disattenuated is "
         "divided by the root of the product of both reliabilities, and not clipped "
         "at 1.",
         "Spearman 1904",

@@ -1,7 +1,6 @@
 """What was trained, on what, how and how fast."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from jaxorder import record
 from jaxorder.report.blocks import Block, Notes, Section, Table
@@ -166,12 +165,12 @@ def _field(name: str) -> Callable[[RunNumbers], str]:
     return lambda run: str(getattr(run.run.config, name))
 
 
-def _document(group: str, name: str) -> Callable[[RunNumbers], str]:
-    def tell(run: RunNumbers) -> str:
-        found: Any = run.run.document.get(group, {})
-        return str(found.get(name, "not noted"))
-
-    return tell
+def device(run: RunNumbers) -> str:
+    """Name the devices that trained a run, and how many cores there were."""
+    machine = run.run.document.get("machine", {})
+    found = [str(machine[key]) for key in ("device", "device_kind") if key in machine]
+    named = ", ".join(dict.fromkeys(found)) or "not noted"
+    return f"{named}, {machine['cores']} cores" if "cores" in machine else named
 
 
 def _parameters(run: RunNumbers) -> str:
@@ -196,7 +195,7 @@ _ROWS: dict[str, Callable[[RunNumbers], str]] = {
         f"({run.run.config.snapshots})"
     ),
     "Plan": _plan,
-    "Device": _document("machine", "device_kind"),
+    "Device": device,
     "Time": _seconds,
     "Speed": _speed,
 }
