@@ -28,12 +28,16 @@ class BlockCheckpoints:
         run: Folder of the run.
         first: First member of the block.
         members: Members of the block.
+        writing: Whether this process trains the block: what a save that was cut short
+            left behind is then removed.
     """
 
-    def __init__(self, run: Path, first: int, members: int) -> None:
+    def __init__(
+        self, run: Path, first: int, members: int, *, writing: bool = False
+    ) -> None:
         name = f"members-{first:05d}-{first + members - 1:05d}"
         self._folder = run / FOLDER / name
-        self._manager = _manager(self._folder)
+        self._manager = _manager(self._folder, writing)
 
     def __enter__(self) -> "BlockCheckpoints":
         return self
@@ -141,8 +145,10 @@ class BlockCheckpoints:
             ) from error
 
 
-def _manager(folder: Path) -> ocp.CheckpointManager:
-    options = ocp.CheckpointManagerOptions(enable_async_checkpointing=True)
+def _manager(folder: Path, writing: bool = False) -> ocp.CheckpointManager:
+    options = ocp.CheckpointManagerOptions(
+        enable_async_checkpointing=True, cleanup_tmp_directories=writing
+    )
     handlers = {
         "params": ocp.StandardCheckpointHandler(),
         "rest": ocp.StandardCheckpointHandler(),

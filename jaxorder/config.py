@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from jaxorder.errors import RequestError
 
 SCHEMA = 1
+LONGEST_NAME = 200  # most file systems allow 255 bytes, temporary names need some
 
 Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Schedule = Literal["constant", "cosine", "step", "warmup_cosine"]
@@ -134,7 +135,7 @@ def to_json(options: StudyOptions) -> dict[str, Any]:
     return _fields(options) | {
         "data_dir": None
         if options.data_dir is None
-        else str(options.data_dir.absolute()),
+        else str(Path(options.data_dir).absolute()),
         "record": list(options.record),
     }
 
@@ -274,7 +275,8 @@ def check_models(models: Sequence[str]) -> None:
     """Refuse a list of models that is empty or would share a run folder.
 
     Raises:
-        RequestError: Where no model, or two of the same folder, are given.
+        RequestError: Where no model, two of the same folder, or a name too long for a
+            folder are given.
     """
     if not models:
         raise RequestError("--models: at least one model is needed")
@@ -282,6 +284,11 @@ def check_models(models: Sequence[str]) -> None:
     for model in models:
         parse_model(model)
         folder = folder_name(model).lower()
+        if len(folder) > LONGEST_NAME:
+            raise RequestError(
+                f"--models {model}: {len(folder)} characters; must be at most "
+                f"{LONGEST_NAME}, for the name of its folder"
+            )
         if folder in seen:
             raise RequestError(
                 f"--models {seen[folder]} {model}: both would be written to the "

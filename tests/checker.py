@@ -1,4 +1,4 @@
-"""The run-time checker of shapes and types; an int passes for a float, as in PEP 484."""
+"""The run-time checker of shapes and types; an int passes for a float (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 

@@ -169,6 +169,17 @@ def test_a_half_written_checkpoint_is_none(copy: Path) -> None:
         checkpoints.verify(15)
 
 
+def test_what_a_cut_save_left_is_removed_by_the_next_to_write(copy: Path) -> None:
+    (folder,) = (copy / "checkpoints").glob("members-00000-*")
+    half = folder / "15.orbax-checkpoint-tmp"
+    half.mkdir()
+    first, last = (int(part) for part in folder.name.split("-")[1:])
+    with BlockCheckpoints(copy, first, last - first + 1):
+        assert half.exists(), "a reader must not touch what another may be writing"
+    with BlockCheckpoints(copy, first, last - first + 1, writing=True):
+        assert not half.exists()
+
+
 def test_a_fingerprint_tells_values_apart_but_not_containers() -> None:
     a, b = np.array([0.0, 1.0]), np.array([2, 3])
     same = [{"x": a, "y": b}, [b, a], Rest(a, b), {"x": {"y": (a.copy(), b)}}]

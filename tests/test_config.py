@@ -413,3 +413,8 @@ def test_logarithmic_snapshots_belong_to_the_first_epoch(
     assert all(s <= steps_per_epoch for s in steps[:-1])
     if per_decade >= 5 * steps_per_epoch:
         assert set(range(steps_per_epoch + 1)) <= set(steps)
+
+
+def test_a_name_too_long_for_a_folder_is_refused() -> None:
+    with pytest.raises(RequestError, match="must be at most 200, for the name"):
+        check_models(["mlp:widths=" + "-".join(["8"] * 200)])

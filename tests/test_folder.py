@@ -1,5 +1,6 @@
 """A run's folder tells what was asked and how far it is, also while it is not done."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,10 @@ def test_parameters_come_back_for_every_member(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["w"][:, 0, 0], [0, 0, 2])
     with pytest.raises(RequestError, match=f"step 2: {path} kept checkpoints of steps"):
         open_run(path).restore(2)
+
+
+def test_a_folder_of_another_schema_is_refused(tmp_path: Path) -> None:
+    document = {"schema": 2, "options": {}, "steps": [], "data": {}}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    with pytest.raises(RequestError, match="reads schema 1"):
+        Run(tmp_path)

@@ -615,7 +615,7 @@ def test_many_runs_are_summed_up(study: Path) -> None:
     *_, shared = findings(many, rows)
     (answer,) = shared.answers
     assert answer.verdict == "yes"
-    assert "15 of 15 pairs" in answer.text
+    assert "of 15 pairs, 15 have a rank correlation above 0.5" in answer.text
     visible = drawn(many, [look(i) for i in range(len(many))])
     matrix, table, scatters = across(visible, rows).blocks
     assert isinstance(matrix, Plate)

@@ -73,7 +73,9 @@ class BlockTraining:
             Interrupted: Where told to stop; the state is saved.
             WorkError: Where a replayed snapshot differs on the same machine.
         """
-        with BlockCheckpoints(self._path, self.first, self.members) as checkpoints:
+        with BlockCheckpoints(
+            self._path, self.first, self.members, writing=True
+        ) as checkpoints:
             self._checkpoints = checkpoints
             self._begin()
             while True:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from jaxorder import record
-from jaxorder.config import RunConfig, folder_name
+from jaxorder.config import SCHEMA, RunConfig, folder_name
 from jaxorder.errors import RequestError
 from jaxorder.files import read_json
 
@@ -182,7 +182,7 @@ def open_runs(path: Path | str) -> list[Run]:
         raise RequestError(
             f"{path}: not a study or a run (no {STUDY} or {CONFIG} in it)"
         )
-    models = _described(path / STUDY, "models", "options")["models"]
+    models = read_study(path)["models"]
     folders = [path / folder_name(model) for model in models]
     runs = [Run(folder) for folder in folders if is_run(folder)]
     if not runs:
@@ -190,6 +190,15 @@ def open_runs(path: Path | str) -> list[Run]:
             f"{path}: no run was begun yet; go on with: jaxorder resume {path}"
         )
     return runs
+
+
+def read_study(path: Path) -> dict[str, Any]:
+    """Return the description of a study: its models and options.
+
+    Raises:
+        RequestError: Where it is damaged, or another program's.
+    """
+    return _described(path / STUDY, "models", "options")
 
 
 def _described(file: Path, *keys: str) -> dict[str, Any]:
@@ -201,6 +210,11 @@ def _described(file: Path, *keys: str) -> dict[str, Any]:
         raise RequestError(
             f"{file}: damaged, or not written by jaxorder; must be JSON with "
             f"{', '.join(keys)}"
+        )
+    if document.get("schema", SCHEMA) != SCHEMA:
+        raise RequestError(
+            f"{file}: of schema {document['schema']}; this version of jaxorder reads "
+            f"schema {SCHEMA}; use the version that wrote it"
         )
     return document
 

@@ -20,9 +20,17 @@ from jaxorder.data import Dataset, load
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.errors import RequestError
-from jaxorder.files import lock, new_folder, read_json, refuse_existing, write_json
+from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.run.block import BlockTraining
-from jaxorder.run.folder import CONFIG, STUDY, Run, is_run, is_study, open_runs
+from jaxorder.run.folder import (
+    CONFIG,
+    STUDY,
+    Run,
+    is_run,
+    is_study,
+    open_runs,
+    read_study,
+)
 from jaxorder.run.interruption import Interruption
 from jaxorder.run.watch import Tick, Watch, unwatched
 from jaxorder.run.workload import (
@@ -153,7 +161,7 @@ def resume(
 
 
 def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
-    document = read_json(path / STUDY)
+    document = read_study(path)
     options = options_from_json(document["options"])
     folders = {model: path / folder_name(model) for model in document["models"]}
     begun = [Run(folder) for folder in folders.values() if is_run(folder)]

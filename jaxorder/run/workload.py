@@ -121,12 +121,14 @@ def prepare(
     )
     examples = len(dataset.train.labels)
     assert config.batch_size is not None
-    steps = -(-examples // config.batch_size) * config.epochs
+    # a larger batch would only be padding
+    batch_size = min(config.batch_size, examples)
+    steps = -(-examples // batch_size) * config.epochs
     recipe = Recipe(
         model,
         optimizer(config, steps),
         train_examples=examples,
-        batch_size=config.batch_size,
+        batch_size=batch_size,
         prediction=record.prediction_type(dataset.num_classes),
         quantities=config.record,
     )
@@ -135,7 +137,14 @@ def prepare(
         size = state_bytes(recipe, config)
         plan = make_plan(config.members, size, memory, devices, config.block_members)
     _check_devices(plan, devices)
-    return Workload(config, dataset, recipe, plan, devices)
+    work = Workload(config, dataset, recipe, plan, devices)
+    _check_recorded(work)
+    return work
+
+
+def _check_recorded(work: Workload) -> None:
+    """Choose the examples to record now: too small a number is refused here."""
+    assert work.recorded
 
 
 def _check_devices(plan: Plan, devices: Devices) -> None:

@@ -236,16 +236,19 @@ def _range(pairs: Sequence[PairRow]) -> Answer:
     if not found:
         return Answer("undefined", "No pair could be compared.")
     found.sort(key=lambda pair: pair.spearman.estimate)
-    least, most = found[0], found[-1]
-    alike = sum(_shared(pair.spearman) == "yes" for pair in found)
-    unlike = sum(_shared(pair.spearman) == "no" for pair in found)
-    whole = {alike: "yes", unlike: "no"}
+    verdicts: list[Verdict] = [_shared(pair.spearman) for pair in pairs]
     return Answer(
-        whole.get(len(pairs), "undecided"),
-        f"{alike} of {len(pairs)} pairs have a rank correlation above {SHARED}, {unlike} "
-        f"below it (whole intervals) on the test examples; the least is {with_interval(least.spearman)} "
-        f"({least.model_a} and {least.model_b}), the largest "
-        f"{with_interval(most.spearman)} ({most.model_a} and {most.model_b}).",
+        verdicts[0] if len(set(verdicts)) == 1 else "undecided",
+        f"of {len(pairs)} pairs, {verdicts.count('yes')} have a rank correlation "
+        f"above {SHARED} on the test examples and {verdicts.count('no')} below it, "
+        f"with their whole intervals; {_extreme('the least', found[0])}, "
+        f"{_extreme('the largest', found[-1])}.",
+    )
+
+
+def _extreme(which: str, pair: PairRow) -> str:
+    return (
+        f"{which} is {with_interval(pair.spearman)} ({pair.model_a} and {pair.model_b})"
     )
 
 
