@@ -8,49 +8,60 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
-        accessibility as accessibility,
+        accessibility,
+        bimodality,
+        classification_agreement,
+        compare,
+        fleiss_kappa,
+        scores,
+        tp_agreement,
     )
-    from jaxorder.analysis import (
-        bimodality as bimodality,
-    )
-    from jaxorder.analysis import (
-        classification_agreement as classification_agreement,
-    )
-    from jaxorder.analysis import (
-        compare as compare,
-    )
-    from jaxorder.analysis import (
-        fleiss_kappa as fleiss_kappa,
-    )
-    from jaxorder.analysis import (
-        tp_agreement as tp_agreement,
-    )
-    from jaxorder.config import RunConfig as RunConfig
-    from jaxorder.data import Dataset as Dataset
-    from jaxorder.run.folder import Run as Run
-    from jaxorder.run.folder import open_run as open_run
-    from jaxorder.run.training import resume as resume
-    from jaxorder.run.training import train as train
+    from jaxorder.config import RunConfig
+    from jaxorder.data import Dataset
+    from jaxorder.errors import RequestError
+    from jaxorder.report import write_report
+    from jaxorder.run.folder import Run, open_run
+    from jaxorder.run.training import resume, train
 
+__version__ = "0.1.0"
+__all__ = [
+    "Dataset",
+    "RequestError",
+    "Run",
+    "RunConfig",
+    "accessibility",
+    "bimodality",
+    "classification_agreement",
+    "compare",
+    "fleiss_kappa",
+    "open_run",
+    "resume",
+    "scores",
+    "tp_agreement",
+    "train",
+    "write_report",
+]
+
+_ANALYSIS = {
+    "accessibility",
+    "bimodality",
+    "classification_agreement",
+    "compare",
+    "fleiss_kappa",
+    "scores",
+    "tp_agreement",
+}
 _MODULES = {
-    "RunConfig": "jaxorder.config",
-    "RequestError": "jaxorder.errors",
+    **dict.fromkeys(_ANALYSIS, "jaxorder.analysis"),
     "Dataset": "jaxorder.data",
+    "RequestError": "jaxorder.errors",
     "Run": "jaxorder.run.folder",
-    "accessibility": "jaxorder.analysis",
-    "bimodality": "jaxorder.analysis",
-    "classification_agreement": "jaxorder.analysis",
-    "compare": "jaxorder.analysis",
-    "fleiss_kappa": "jaxorder.analysis",
+    "RunConfig": "jaxorder.config",
     "open_run": "jaxorder.run.folder",
     "resume": "jaxorder.run.training",
-    "scores": "jaxorder.analysis",
-    "tp_agreement": "jaxorder.analysis",
     "train": "jaxorder.run.training",
     "write_report": "jaxorder.report",
 }
-__version__ = "0.1.0"
-__all__ = [*sorted(_MODULES), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
