@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import jax
 import pytest
 from jaxtyping import install_import_hook
 
@@ -11,6 +12,9 @@ from tests import checker
 install_import_hook("jaxorder", f"{checker.__name__}.checked")
 
 ROOT = Path(__file__).resolve().parent.parent
+# before any test uses JAX: as many devices as a run would make
+jax.config.update("jax_num_cpu_devices", os.cpu_count())
+
 DATA = Path(os.environ.get("JAXORDER_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -176,7 +176,8 @@ def test_what_a_cut_save_left_is_removed_by_the_next_to_write(copy: Path) -> Non
     first, last = (int(part) for part in folder.name.split("-")[1:])
     with BlockCheckpoints(copy, first, last - first + 1):
         assert half.exists(), "a reader must not touch what another may be writing"
-    with BlockCheckpoints(copy, first, last - first + 1, writing=True):
+    with BlockCheckpoints(copy, first, last - first + 1, writing=True) as checkpoints:
+        checkpoints.save(20, PARAMS, REST)
         assert not half.exists()
 
 

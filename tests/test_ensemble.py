@@ -82,10 +82,11 @@ def test_vmap_trains_the_same_members(digits: Dataset) -> None:
 
 
 @pytest.mark.parametrize("how", ["sequential", "vmap"])
+@pytest.mark.parametrize("members", [1, 3])
 def test_one_compilation_serves_every_segment_and_snapshot(
-    digits: Dataset, how: str
+    digits: Dataset, how: str, members: int
 ) -> None:
-    made = ensemble(workload(digits, how))
+    made = ensemble(workload(digits, how, members=members))
     state, order = made.init(), made.order(0)
     made.predict(state)
     sizes = made.compilations()

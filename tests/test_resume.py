@@ -21,7 +21,7 @@ OPTIONS = [
     "--data=digits",
     "--models=small_st_vgg",
     "--members=3",
-    "--epochs=3",
+    "--epochs=9",
     "--batch-size=100",
     "--checkpoint-seconds=0",
 ]

@@ -177,4 +177,10 @@ class Ensemble:
             out_specs=OVER_MEMBERS,
             check_vma=False,
         )
-        return jax.jit(sharded, donate_argnums=(0,) if donate else ())
+        return jax.jit(
+            sharded,
+            donate_argnums=(0,) if donate else (),
+            # else JAX calls a single device's arrays unsharded, and compiles again for
+            # a state that comes from a step instead of from the host
+            out_shardings=NamedSharding(self._mesh, OVER_MEMBERS),
+        )
