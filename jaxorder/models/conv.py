@@ -7,6 +7,7 @@ convolution of few input channels is a product of patches throughout. Other devi
 keep XLA's convolution and gradient.
 """
 
+from contextvars import ContextVar
 from functools import partial
 
 import jax
@@ -28,6 +29,11 @@ Pooled = Float[Array, "example rows columns channel"]
 Kernel = Float[Array, "kernel_height kernel_width channel filter"]
 
 
+# How to convolve: "auto" by the device, or "native" for XLA's own gradients.
+# Read while tracing.
+METHOD: ContextVar[str] = ContextVar("METHOD", default="auto")
+
+
 def convolve(
     x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
 ) -> Filtered:
@@ -42,7 +48,7 @@ def convolve(
     Returns:
         Images of as many channels as the kernel has filters.
     """
-    if jax.default_backend() != "cpu":
+    if METHOD.get() == "native" or jax.default_backend() != "cpu":
         return _direct(x, kernel, strides, pads)
     if x.shape[-1] <= FEW_CHANNELS:
         return _patches_times(x, kernel, strides, pads)
