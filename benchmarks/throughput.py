@@ -25,12 +25,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from jaxorder.config import RunConfig
 from jaxorder.data import from_arrays
@@ -42,7 +42,12 @@ from jaxorder.ensemble.streams import member_streams
 from jaxorder.models.conv import METHOD
 from jaxorder.run.workload import Workload, prepare
 
-app = App(help=__doc__, help_format="plaintext", result_action="return_value")
+app = App(
+    help=__doc__,
+    help_format="plaintext",
+    result_action="return_value",
+    default_parameter=Parameter(consume_multiple=True, negative=()),
+)
 EXAMPLES = 4096
 RATE, MOMENTUM = 0.01, 0.9
 Steps = Callable[[int], Any]  # takes so many steps with every member and waits
@@ -79,7 +84,7 @@ def main(
     ways: list[str] | None = None,
     turns: int = 7,
     budget: float = 30.0,
-    as_json: bool = False,
+    as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Measure and print."""
     spread_over_cores(max(members))
