@@ -102,12 +102,12 @@ def test_an_interrupted_run_says_how_to_go_on_and_does(
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == code
-    assert f"jaxorder resume {run}" in errors.splitlines()[-1]
+    assert errors.splitlines()[-1].endswith(f"jaxorder resume {tmp_path / 'study'}")
 
     # an unfinished run can be looked at
     assert 0 < Run(run).progress.snapshots < Run(run).progress.total
     assert np.isfinite(jo.accessibility(Run(run).correct("test").values)).all()
-    done = resume(run)
+    done = resume(tmp_path / "study")
     assert done.returncode == 0, done.stderr
     assert_same_record(whole, run)
 

@@ -4,6 +4,7 @@ Each imports what it needs when it runs: reading a record loads no JAX.
 """
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -66,6 +67,9 @@ def main(arguments: list[str] | None = None) -> int:
         app(words, print_error=False, exit_on_error=False, result_action="return_value")
     except (CycloptsError, RequestError) as error:
         return _complain(error, 2)
+    except BrokenPipeError:  # as of `| head`: nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (WorkError, OSError) as error:
         return _complain(error, 1)
     except Interrupted as error:

@@ -212,8 +212,7 @@ class BlockTraining:
         self._save()
         raise Interrupted(
             signal,
-            f"interrupted at step {self.step} of {self._work.steps[-1]}, all saved; "
-            f"go on with: jaxorder resume {self._path}",
+            f"interrupted at step {self.step} of {self._work.steps[-1]}, all saved",
         )
 
     # ---- commits and checkpoints

@@ -1,6 +1,7 @@
 """Studies and runs from the request to the finished record."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jaxorder.config import (
 from jaxorder.data import Dataset, load
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.errors import RequestError
+from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.folder import (
@@ -78,7 +79,18 @@ def train(
     devices = spread_over_cores(config.members)
     work = prepare(config, dataset or load_for(config), devices)
     create(out, work)
-    return execute(out, work, watch)
+    with _resumable(out):
+        return execute(out, work, watch)
+
+
+@contextmanager
+def _resumable(path: Path) -> Iterator[None]:
+    """Let an interruption say what to resume: the study, where there is one."""
+    try:
+        yield
+    except Interrupted as error:
+        message = f"{error}; go on with: jaxorder resume {path}"
+        raise Interrupted(error.signal, message) from None
 
 
 def run_study(
@@ -109,7 +121,8 @@ def run_study(
             folder / STUDY,
             {"schema": SCHEMA, "models": list(models), "options": to_json(options)},
         )
-    return [_begin(out / folder_name(w.config.model), w, watch) for w in works]
+    with _resumable(out):
+        return [_begin(out / folder_name(w.config.model), w, watch) for w in works]
 
 
 def plan_study(options: StudyOptions, models: Sequence[str]) -> list[Workload]:
@@ -150,14 +163,19 @@ def resume(
         Interrupted: Where a signal stopped it again.
     """
     path = Path(path)
-    if is_study(path):
-        return _resume_study(path, data, watch)
+    with _resumable(path):
+        if is_study(path):
+            return _resume_study(path, data, watch)
+        return [_resume_run(path, data, watch)]
+
+
+def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
     (run,) = open_runs(path)
     if run.progress.finished:
-        return [run]
+        return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
     work = reopen(run, data or load_for(run.config), devices)
-    return [execute(path, work, watch)]
+    return execute(path, work, watch)
 
 
 def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
