@@ -48,6 +48,7 @@ class Workload:
         recipe: How one member is trained.
         plan: How members are mapped.
         devices: Devices there are.
+        recorded: Positions of the recorded examples within each split.
     """
 
     config: RunConfig
@@ -55,24 +56,13 @@ class Workload:
     recipe: Recipe
     plan: Plan
     devices: Devices
+    recorded: dict[str, Int[np.ndarray, "_"]]
 
     @cached_property
     def steps(self) -> list[int]:
         """Steps of the snapshots."""
         config, per_epoch = self.config, self.recipe.steps_per_epoch
         return snapshot_steps(config.snapshots, per_epoch, config.epochs)
-
-    @cached_property
-    def recorded(self) -> dict[str, Int[np.ndarray, "position"]]:
-        """Positions of the recorded examples within each split."""
-        bound = self.config.record_examples
-        splits = {name: self.dataset.split(name) for name in SPLITS}
-        return {
-            name: np.arange(len(split.labels))
-            if bound is None or bound >= len(split.labels)
-            else stratified(split.labels, bound, option="--record-examples")
-            for name, split in splits.items()
-        }
 
     @property
     def evaluated(self) -> int:
@@ -137,14 +127,25 @@ def prepare(
         size = state_bytes(recipe, config)
         plan = make_plan(config.members, size, memory, devices, config.block_members)
     _check_devices(plan, devices)
-    work = Workload(config, dataset, recipe, plan, devices)
-    _check_recorded(work)
-    return work
+    recorded = choose_recorded(dataset, config.record_examples)
+    return Workload(config, dataset, recipe, plan, devices, recorded)
 
 
-def _check_recorded(work: Workload) -> None:
-    """Choose the examples to record now: too small a number is refused here."""
-    assert work.recorded
+def choose_recorded(
+    dataset: Dataset, bound: int | None
+) -> dict[str, Int[np.ndarray, "_"]]:
+    """Return the positions of the examples to record of each split.
+
+    Raises:
+        RequestError: Where the bound is less than the number of classes.
+    """
+    splits = {name: dataset.split(name) for name in SPLITS}
+    return {
+        name: np.arange(len(split.labels))
+        if bound is None or bound >= len(split.labels)
+        else stratified(split.labels, bound, option="--record-examples")
+        for name, split in splits.items()
+    }
 
 
 def _check_devices(plan: Plan, devices: Devices) -> None:
