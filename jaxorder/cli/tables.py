@@ -38,8 +38,8 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
             (
                 row.model,
                 f"{row.members}/{row.planned}",
-                f"{row.train_accuracy:.3f}",
-                f"{row.test_accuracy:.3f}",
+                share(row.train_accuracy),
+                share(row.test_accuracy),
                 interval(row.kappa),
                 interval(row.reliability),
             )
@@ -59,6 +59,16 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
                 for pair in pairs
             ],
         )
+
+
+def share(value: float) -> str:
+    """Return an accuracy, or a dash where no member is left to have one.
+
+    Example:
+        >>> share(0.98765), share(float("nan"))
+        ('0.988', '-')
+    """
+    return f"{value:.3f}" if value == value else "-"
 
 
 def interval(value: "Interval") -> str:
