@@ -39,7 +39,6 @@ from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.streams import member_streams
-from jaxorder.models.conv import METHOD
 from jaxorder.run.workload import Workload, prepare
 
 app = App(
@@ -201,9 +200,7 @@ def step_flops(work: Workload) -> float:
     inputs = jax.ShapeDtypeStruct(
         (work.recipe.batch_size, *work.dataset.input_shape), np.float32
     )
-    token = METHOD.set("native")
     jaxpr = jax.make_jaxpr(work.recipe.model.logits)(params, inputs)
-    METHOD.reset(token)
     layers = [f for f in map(_flops, jaxpr.jaxpr.eqns) if f]
     return 3 * sum(layers) - layers[0]
 
@@ -241,12 +238,7 @@ def jaxorder_way(row: Row, work: Workload) -> Steps:
 def vmap_way(row: Row, work: Workload) -> Steps:
     """Return steps of `jax.vmap` over members, on one device."""
     del row
-    token = METHOD.set("native")
-    plan = Plan("vmap", 1, work.config.members, 256, "plain")
-    steps = _ensemble(work, plan)
-    steps(1)  # traced while the method is set
-    METHOD.reset(token)
-    return steps
+    return _ensemble(work, Plan("vmap", 1, work.config.members, 256, "plain"))
 
 
 def loop_way(row: Row, work: Workload) -> Steps:
@@ -262,12 +254,10 @@ def loop_way(row: Row, work: Workload) -> Steps:
     step = jax.jit(lambda *a: member.train_step(recipe, *a)[0], donate_argnums=(0,))
 
     def steps(count: int) -> None:
-        token = METHOD.set("native")
         for i in range(count):
             at = np.int32(i % recipe.steps_per_epoch)
             for m, (streams, order) in enumerate(zip(own, orders, strict=True)):
                 states[m] = step(states[m], streams, order, examples, at)
-        METHOD.reset(token)
         jax.block_until_ready(states)
 
     return steps

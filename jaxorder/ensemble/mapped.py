@@ -16,6 +16,7 @@ from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.streams import member_streams
+from jaxorder.models.conv import convolutions
 
 OVER_MEMBERS = PartitionSpec("member")
 SHARED = PartitionSpec()
@@ -150,7 +151,7 @@ class Ensemble:
         return jax.device_put(tree, NamedSharding(self._mesh, spec))
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        with pinned(self._config.precision):
+        with pinned(self._config.precision), convolutions("winograd"):
             return function(*arguments)
 
     def _mapped(

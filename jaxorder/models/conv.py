@@ -1,19 +1,25 @@
 """Convolution and pooling whose gradients are fast inside a compiled loop on a CPU.
 
-XLA's own weight gradient of a convolution is some 60 times slower on the CPU inside
-a loop than outside, and training runs inside loops. Here the weight gradient is a
-matrix product of patches, taken from blocks of images that fit the cache, and a
-convolution of few input channels is a product of patches throughout. Other devices
-keep XLA's convolution and gradient.
+Training runs inside loops, and there XLA's own weight gradient of a convolution is some
+60 times slower on a CPU than outside. Which convolution is best depends on the device,
+the shape, and how members are mapped, so it is part of the plan: `convolutions` sets
+the method while a function is traced.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
+from functools import partial, reduce
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
+
+from jaxorder.models import winograd
+from jaxorder.models.blocks import Images, alike, block_size, cut, zeros
+from jaxorder.models.winograd import Filtered, Pads
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Patches of a block of images stay in a core's cache; found best in shared trials
@@ -21,21 +27,34 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 CACHE_BYTES = 1_500_000
 # Up to here XLA's direct convolution wastes vector lanes on the input channels.
 FEW_CHANNELS = 4
+# Below this the transforms cost more than the multiplications that they save.
+LEAST_SAVING = 2.0
 
-Pads = tuple[tuple[int, int], tuple[int, int]]
-Images = Float[Array, "example height width channel"]
-Filtered = Float[Array, "example rows columns filter"]
+Size = tuple[int, int]
+Padding = Pads | Literal["same", "valid"]
 Pooled = Float[Array, "example rows columns channel"]
 Kernel = Float[Array, "kernel_height kernel_width channel filter"]
 
+# native: XLA's convolution and gradients. patches: a matrix product of patches, all at
+# once. direct: XLA's convolution, gradients of our own. winograd: fewer multiplications
+# where a kernel is 3x3 and its stride 1, else direct.
+Method = Literal["native", "patches", "direct", "winograd"]
+METHODS: tuple[Method, ...] = get_args(Method)
+_METHOD: ContextVar[Method] = ContextVar("_METHOD", default="native")
 
-# How to convolve: "auto" by the device, or "native" for XLA's own gradients.
-# Read while tracing.
-METHOD: ContextVar[str] = ContextVar("METHOD", default="auto")
+
+@contextmanager
+def convolutions(method: Method) -> Iterator[None]:
+    """Trace convolutions by a method; outside of this, XLA's own are used."""
+    token = _METHOD.set(method)
+    try:
+        yield
+    finally:
+        _METHOD.reset(token)
 
 
 def convolve(
-    x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
+    x: Images, kernel: Kernel, strides: Size = (1, 1), padding: Padding = "same"
 ) -> Filtered:
     """Convolve images with a kernel.
 
@@ -43,68 +62,87 @@ def convolve(
         x: Images.
         kernel: Weights.
         strides: Steps of the window in height and width, at least 1.
-        pads: Zeros put before and after, in height and in width.
+        padding: Zeros before and after, in height and in width; or `valid`, none; or
+            `same`, so many that the output has the input's size over the stride,
+            rounded up, the odd one after the image.
 
     Returns:
         Images of as many channels as the kernel has filters.
     """
-    if METHOD.get() == "native" or jax.default_backend() != "cpu":
+    window = kernel.shape[0], kernel.shape[1]
+    pads = explicit_pads(padding, x.shape[1:3], window, strides)
+    if any(max(pad) >= width for pad, width in zip(pads, window, strict=True)):
+        # the gradient that jaxlib 0.10.2's CPU then gives is wrong, and not repeatable
+        x, pads = jnp.pad(x, ((0, 0), *pads, (0, 0))), ((0, 0), (0, 0))
+    method = _METHOD.get()
+    if method == "native":
         return _direct(x, kernel, strides, pads)
-    if x.shape[-1] <= FEW_CHANNELS:
+    if method == "patches" or x.shape[-1] <= FEW_CHANNELS:
         return _patches_times(x, kernel, strides, pads)
+    x, kernel = alike(x, kernel)
+    if method == "winograd" and _suits_winograd(x, window, strides, pads):
+        return winograd.convolve(pads, x, kernel)
     return _blocked(strides, pads, x, kernel)
 
 
-def same_pads(window: tuple[int, int]) -> Pads:
-    """Return the zeros that keep an image's size at stride 1.
+def _suits_winograd(x: Images, window: Size, strides: Size, pads: Pads) -> bool:
+    if window != (3, 3) or strides != (1, 1) or x.dtype != jnp.float32:
+        return False  # in bfloat16 the transforms would cost most of the digits
+    return winograd.saving(output_size(x.shape[1:3], window, strides, pads)) >= (
+        LEAST_SAVING
+    )
 
-    An even kernel has the odd one out after the image, as in XLA's "SAME".
-    """
-    top, left = (window[0] - 1) // 2, (window[1] - 1) // 2
-    return (top, window[0] - 1 - top), (left, window[1] - 1 - left)
+
+def explicit_pads(
+    padding: Padding, size: tuple[int, ...], window: Size, strides: Size
+) -> Pads:
+    """Return a padding as zeros before and after, in height and in width."""
+    if not isinstance(padding, str):
+        return padding
+    top, left = lax.padtype_to_pads(size, window, strides, padding.upper())
+    return (top[0], top[1]), (left[0], left[1])
 
 
-def _direct(
-    x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
-) -> Filtered:
+def output_size(size: tuple[int, ...], window: Size, strides: Size, pads: Pads) -> Size:
+    """Return the rows and columns at which a window can be placed."""
+    rows, columns = (
+        (extent + sum(pad) - width) // stride + 1
+        for extent, pad, width, stride in zip(size, pads, window, strides, strict=True)
+    )
+    return rows, columns
+
+
+def _direct(x: Images, kernel: Kernel, strides: Size, pads: Pads) -> Filtered:
     return lax.conv_general_dilated(x, kernel, strides, pads, dimension_numbers=LAYOUT)
 
 
 def _patches(
-    x: Images, window: tuple[int, int], strides: tuple[int, int], pads: Pads
+    x: Images, window: Size, strides: Size, pads: Pads
 ) -> Float[Array, "example rows columns patch"]:
     """Return the values under each placing of the window, in the kernel's order."""
+    out = output_size(x.shape[1:3], window, strides, pads)
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    out = [(x.shape[axis + 1] - window[axis]) // strides[axis] + 1 for axis in range(2)]
-    shifted = [
-        lax.slice(
-            x,
-            (0, i, j, 0),
-            (
-                x.shape[0],
-                i + (out[0] - 1) * strides[0] + 1,
-                j + (out[1] - 1) * strides[1] + 1,
-                x.shape[3],
-            ),
-            (1, *strides, 1),
-        )
-        for i in range(window[0])
-        for j in range(window[1])
+    tall = [_placed(x, 1, at, strides[0], out[0]) for at in range(window[0])]
+    parts = [
+        _placed(rows, 2, at, strides[1], out[1])
+        for rows in tall
+        for at in range(window[1])
     ]
-    return jnp.concatenate(shifted, axis=-1)
+    return jnp.concatenate(parts, axis=-1)
 
 
-def _patches_times(
-    x: Images, kernel: Kernel, strides: tuple[int, int], pads: Pads
-) -> Filtered:
+def _placed(x: Array, axis: int, at: int, stride: int, count: int) -> Array:
+    """Return the values at one place of a window, for every placing along an axis."""
+    return lax.slice_in_dim(x, at, at + (count - 1) * stride + 1, stride, axis)
+
+
+def _patches_times(x: Images, kernel: Kernel, strides: Size, pads: Pads) -> Filtered:
     patches = _patches(x, (kernel.shape[0], kernel.shape[1]), strides, pads)
     return patches @ kernel.reshape(-1, kernel.shape[-1])
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _blocked(
-    strides: tuple[int, int], pads: Pads, x: Images, kernel: Kernel
-) -> Filtered:
+def _blocked(strides: Size, pads: Pads, x: Images, kernel: Kernel) -> Filtered:
     return _direct(x, kernel, strides, pads)
 
 
@@ -145,7 +183,7 @@ def _kernel_gradient(x, gradient, window, strides, pads):
     patch_size = window[0] * window[1] * x.shape[-1]
     filters = gradient.shape[-1]
     image_bytes = gradient.shape[1] * gradient.shape[2] * patch_size * x.dtype.itemsize
-    block = max(1, min(x.shape[0], CACHE_BYTES // max(1, image_bytes)))
+    block = block_size(len(x), image_bytes, CACHE_BYTES)
 
     def add(total, pair):
         patches = _patches(pair[0], window, strides, pads).reshape(-1, patch_size)
@@ -157,33 +195,73 @@ def _kernel_gradient(x, gradient, window, strides, pads):
         )
         return total + product, None
 
-    blocks = _in_blocks(x, block), _in_blocks(gradient, block)
-    total, _ = lax.scan(add, jnp.zeros((filters, patch_size), jnp.float32), blocks)
+    blocks = cut(x, block), cut(gradient, block)
+    total, _ = lax.scan(add, zeros((filters, patch_size), x, gradient), blocks)
     return total.T
 
 
-def _in_blocks(
-    x: Images, block: int
-) -> Float[Array, "block image height width channel"]:
-    """Split images into blocks; zeros fill the last, and add nothing to a product."""
-    missing = -x.shape[0] % block
-    x = jnp.pad(x, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    return x.reshape(-1, block, *x.shape[1:])
+def max_pool(
+    x: Images, window: Size = (2, 2), strides: Size = (2, 2), padding: Padding = "valid"
+) -> Pooled:
+    """Return the largest value of each window; padding is never the largest.
+
+    Equal values share the gradient.
+
+    Args:
+        x: Images.
+        window: Height and width.
+        strides: Steps of the window.
+        padding: As of `convolve`.
+
+    Returns:
+        Images of as many channels.
+    """
+    pads = explicit_pads(padding, x.shape[1:3], window, strides)
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
+    if strides == window:
+        return _windows(x, window).max((2, 4))
+    return _over_windows(jnp.maximum, x, window, strides)
 
 
-def max_pool(x: Images) -> Pooled:
-    """Return the largest value of each 2x2 window; an odd last row or column is cut."""
-    return _windows(x).max((2, 4))
+def mean_pool(
+    x: Images, window: Size = (2, 2), strides: Size = (2, 2), padding: Padding = "valid"
+) -> Pooled:
+    """Return the mean of each window, padding counted as zeros.
+
+    Args:
+        x: Images.
+        window: Height and width.
+        strides: Steps of the window.
+        padding: As of `convolve`.
+
+    Returns:
+        Images of as many channels.
+    """
+    pads = explicit_pads(padding, x.shape[1:3], window, strides)
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    if strides == window:
+        return _windows(x, window).mean((2, 4))
+    return _over_windows(jnp.add, x, window, strides) / (window[0] * window[1])
 
 
-def mean_pool(x: Images) -> Pooled:
-    """Return the mean of each 2x2 window; an odd last row or column is cut."""
-    return _windows(x).mean((2, 4))
-
-
-def _windows(x: Images) -> Float[Array, "example rows two columns two channel"]:
-    """Cut images into 2x2 windows: a reshape, whose gradient is fast everywhere."""
+def _windows(
+    x: Images, window: Size
+) -> Float[Array, "example rows tall columns wide channel"]:
+    """Cut images into windows: a reshape, whose gradient is fast everywhere."""
     examples, height, width, channels = x.shape
-    rows, columns = height // 2, width // 2
-    x = x[:, : 2 * rows, : 2 * columns]
-    return x.reshape(examples, rows, 2, columns, 2, channels)
+    rows, columns = height // window[0], width // window[1]
+    x = x[:, : rows * window[0], : columns * window[1]]
+    return x.reshape(examples, rows, window[0], columns, window[1], channels)
+
+
+def _over_windows(
+    combine: Callable[[Array, Array], Array], x: Images, window: Size, strides: Size
+) -> Pooled:
+    """Combine the values of windows that overlap, their rows first."""
+    rows, columns = output_size(x.shape[1:3], window, strides, ((0, 0), (0, 0)))
+    x = reduce(
+        combine, [_placed(x, 1, at, strides[0], rows) for at in range(window[0])]
+    )
+    return reduce(
+        combine, [_placed(x, 2, at, strides[1], columns) for at in range(window[1])]
+    )

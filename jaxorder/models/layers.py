@@ -9,11 +9,33 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from jaxorder.models.conv import convolve, same_pads
+from jaxorder.models.conv import convolve
 
 Activation = Callable[[Array], Array]
+
+
+@jax.custom_vjp
+def elu(x: Array) -> Array:
+    """Return x where positive, else exp(x) - 1, after Clevert et al. 2016.
+
+    Its derivative is taken from its value, which the next layer keeps anyway; JAX's own
+    keeps the exponential besides, and takes twice as long on a CPU.
+    """
+    return jnp.where(x > 0, x, jnp.exp(jnp.minimum(x, 0)) - 1)
+
+
+def _elu_forward(x):
+    y = elu(x)
+    return y, y
+
+
+def _elu_backward(y, gradient):
+    return (jnp.where(y > 0, gradient, gradient * (y + 1)),)
+
+
+elu.defvjp(_elu_forward, _elu_backward)
 ACTIVATIONS: dict[str, Activation] = {
-    "elu": nn.elu,
+    "elu": elu,
     "gelu": nn.gelu,
     "relu": nn.relu,
     "tanh": jnp.tanh,
@@ -33,8 +55,7 @@ class Conv(nn.Module):
         shape = (*self.window, x.shape[-1], self.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
-        pads = same_pads(self.window)
-        x = convolve(x.astype(self.dtype), kernel.astype(self.dtype), (1, 1), pads)
+        x = convolve(x.astype(self.dtype), kernel.astype(self.dtype))
         return x + bias.astype(self.dtype)
 
 
