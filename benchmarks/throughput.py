@@ -37,8 +37,9 @@ from jaxorder.data import from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.plan import Plan
+from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.ensemble.streams import member_streams
+from jaxorder.models import layer_flops
 from jaxorder.run.workload import Workload, prepare
 
 app = App(
@@ -49,6 +50,8 @@ app = App(
 )
 EXAMPLES = 4096
 RATE, MOMENTUM = 0.01, 0.9
+TURN_SECONDS = 2.0  # as long as a run of jaxorder trains in one call
+PLAIN = Lowering("vmap", "native")
 Steps = Callable[[int], Any]  # takes so many steps with every member and waits
 
 
@@ -72,6 +75,7 @@ ROWS = {
     "mlp28": Row("mlp:widths=512-256", (28, 28, 1), 128),
     "cnn8": Row("small_st_vgg", (8, 8, 1), 32),
     "cnn28": Row("small_st_vgg", (28, 28, 1), 100),
+    "cnn32": Row("st_vgg", (32, 32, 3), 100),
 }
 
 
@@ -138,7 +142,7 @@ def measure(
         steps[way](1)
         compiled[way] = time.perf_counter() - began
         one = timed(steps[way], 1)
-        count[way] = max(1, min(200, int(0.5 / one)))
+        count[way] = max(1, int(TURN_SECONDS / one))
         if one * turns > budget:
             print(f"{way}: {one:.1f} s a step, timed once", file=sys.stderr)
             count[way] = 0
@@ -196,20 +200,8 @@ def step_flops(work: Workload) -> float:
     Three times the forward pass's matrix products and convolutions (forward, gradient
     of the weights, gradient of the inputs), less the first layer's gradient of inputs.
     """
-    params = jax.eval_shape(work.recipe.model.init, jax.random.key(0))
-    inputs = jax.ShapeDtypeStruct(
-        (work.recipe.batch_size, *work.dataset.input_shape), np.float32
-    )
-    jaxpr = jax.make_jaxpr(work.recipe.model.logits)(params, inputs)
-    layers = [f for f in map(_flops, jaxpr.jaxpr.eqns) if f]
-    return 3 * sum(layers) - layers[0]
-
-
-def _flops(equation: Any) -> float:
-    if equation.primitive.name not in ("dot_general", "conv_general_dilated"):
-        return 0.0
-    kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
-    return 2.0 * np.prod(kernel) * np.prod(out) / kernel[-1]
+    layers = layer_flops(work.recipe.model, work.dataset.input_shape)
+    return work.recipe.batch_size * (3 * sum(layers) - layers[0])
 
 
 # ---- the ways
@@ -238,7 +230,7 @@ def jaxorder_way(row: Row, work: Workload) -> Steps:
 def vmap_way(row: Row, work: Workload) -> Steps:
     """Return steps of `jax.vmap` over members, on one device."""
     del row
-    return _ensemble(work, Plan("vmap", 1, work.config.members, 256, "plain"))
+    return _ensemble(work, Plan(PLAIN, PLAIN, 1, work.config.members, 256, "plain"))
 
 
 def loop_way(row: Row, work: Workload) -> Steps:
@@ -346,14 +338,16 @@ def _torch_model(row: Row) -> Any:
         for a, b in zip([height * width * channels, *sizes], sizes, strict=False):
             layers += [nn.Linear(a, b), nn.ReLU()]
         return nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
+    small = row.model == "small_st_vgg"
     blocks: list[Any] = []
-    for a, b in ((channels, 32), (32, 64)):
-        blocks += [nn.Conv2d(a, b, 3, padding=1), nn.ELU()]
-        blocks += [nn.Conv2d(b, b, 3, padding=1), nn.ELU(), nn.MaxPool2d(2)]
+    for b, size in ((32, 3), (64, 3), *(() if small else ((128, 3), (256, 2)))):
+        blocks += [nn.Conv2d(channels, b, size, padding="same"), nn.ELU()]
+        blocks += [nn.Conv2d(b, b, size, padding="same"), nn.ELU(), nn.MaxPool2d(2)]
         blocks += [nn.Dropout(0.25)]
-    flat = (height // 4) * (width // 4) * 64
-    dense = [nn.Flatten(), nn.Linear(flat, 256), nn.ELU(), nn.Dropout(0.5)]
-    model = nn.Sequential(*blocks, *dense, nn.Linear(256, 10))
+        channels, height, width = b, height // 2, width // 2
+    units = 256 if small else 512
+    dense = [nn.Linear(height * width * channels, units), nn.ELU(), nn.Dropout(0.5)]
+    model = nn.Sequential(*blocks, nn.Flatten(), *dense, nn.Linear(units, 10))
     for parameter in model.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.contiguous(memory_format=channels_last)

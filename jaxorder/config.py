@@ -54,6 +54,8 @@ class StudyOptions:
         keep_checkpoints: The last, one a doubling of steps, or all.
         checkpoint_seconds: Least time between checkpoints against crashes.
         block_members: Members trained in one pass (else as memory allows).
+        plan: How members are mapped: auto (what is fastest in a trial), sequential,
+            vmap, chunks; with :key=value,... of convolution, size, devices.
     """
 
     data: str
@@ -78,6 +80,7 @@ class StudyOptions:
     keep_checkpoints: Keep = "last"
     checkpoint_seconds: float = 30.0
     block_members: int | None = None
+    plan: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("members", "epochs"):
@@ -98,6 +101,7 @@ class StudyOptions:
         _check_range("checkpoint_seconds", self.checkpoint_seconds, least=0.0)
         _check_choices(self)
         parse_snapshots(self.snapshots)
+        parse_model(self.plan, option="--plan")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,11 +238,12 @@ class ModelSpec:
     options: Mapping[str, str]
 
 
-def parse_model(text: str) -> ModelSpec:
-    """Split a model string into its name and keys.
+def parse_model(text: str, option: str = "--models") -> ModelSpec:
+    """Split a model string, or another of its form, into its name and keys.
 
     Args:
         text: `NAME[:key=value,...]`.
+        option: Option that it was given with.
 
     Returns:
         The name and the values by key, as text.
@@ -256,7 +261,7 @@ def parse_model(text: str) -> ModelSpec:
     complete = all(key and equals and value for key, equals, value in pairs)
     if not name or not complete or len(options) < len(pairs):
         raise RequestError(
-            f"--models {text}: must be NAME or NAME:key=value,key=value, each key once"
+            f"{option} {text}: must be NAME or NAME:key=value,key=value, each key once"
         )
     return ModelSpec(name, options)
 

@@ -183,6 +183,7 @@ EVERYTHING = RunConfig(
     keep_checkpoints="all",
     checkpoint_seconds=1.5,
     block_members=2,
+    plan="chunks:size=2",
     model="mlp:widths=8",
 )
 

@@ -86,12 +86,13 @@ def test_values_and_gradients_are_those_of_xla(problem, method) -> None:
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(problems(windows=st.just((3, 3)), strides=st.just(1)))
-def test_winograd_is_right_for_any_3x3_kernel_of_stride_1(problem) -> None:
+@given(problems(windows=st.sampled_from([(2, 2), (3, 3)]), strides=st.just(1)))
+def test_winograd_is_right_for_any_such_kernel_of_stride_1(problem) -> None:
     """Where it pays or not: images smaller than a tile, any padding, one channel."""
 
     def ours(images, kernel, strides, padding):
-        pads = conv.explicit_pads(padding, images.shape[1:3], (3, 3), strides)
+        window = kernel.shape[:2]
+        pads = conv.explicit_pads(padding, images.shape[1:3], window, strides)
         return winograd.convolve(pads, images, kernel)
 
     found = value_and_gradients(ours, *problem)
@@ -261,7 +262,10 @@ def test_winograd_is_used_where_it_pays_only() -> None:
     assert used((8, 8, 5), (3, 3, 5, 8))
     assert used((7, 7, 5), (3, 3, 5, 8))
     assert not used((5, 5, 5), (3, 3, 5, 8))  # 25 of 64 outputs of the tiles
-    assert not used((8, 8, 5), (2, 2, 5, 8))
+    assert used((8, 8, 5), (2, 2, 5, 8))
+    assert not used((2, 2, 5), (2, 2, 5, 8))
+    assert not used((8, 8, 5), (2, 3, 5, 8))
+    assert not used((8, 8, 4), (3, 3, 4, 8))
     assert not used((8, 8, 5), (3, 3, 5, 8), (2, 2))
 
 

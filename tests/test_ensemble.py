@@ -13,7 +13,7 @@ from jaxorder.data import Dataset, from_arrays, load
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.plan import Plan, make_plan
+from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.ensemble.streams import member_streams, seeds
 from jaxorder.errors import RequestError
 from jaxorder.run.workload import Workload, prepare
@@ -32,7 +32,8 @@ def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workl
     defaults = {"model": MODELS[0], "members": 3, "epochs": 2, "batch_size": 20}
     config = RunConfig(data=dataset.name, **{**defaults, **options})
     devices = min(len(DEVICES), config.members)
-    plan = Plan(how, devices, config.members, 32, "a test")  # pyright: ignore
+    lowering = Lowering(how, "winograd", 2)  # pyright: ignore
+    plan = Plan(lowering, lowering, devices, config.members, 32, "a test")
     return prepare(config, dataset, DEVICES, plan)
 
 
@@ -279,19 +280,17 @@ def test_losses_fall_with_every_optimizer_and_schedule(
 
 
 def test_plans_by_device_memory_and_wish() -> None:
-    plan = make_plan(10, 1000, 16_000, DEVICES)
-    assert (plan.members, plan.block, plan.blocks(10)) == (
-        "sequential",
-        4,
-        [(0, 4), (4, 4), (8, 2)],
-    )
-    assert make_plan(10, 1000, 10**9, DEVICES, block=3).block == 3
+    plan = by_rule(DEVICES, 10, block_members(10, 1000, 16_000, None), convolves=True)
+    assert plan.train.members == "sequential"
+    assert plan.blocks(10) == [(0, 4), (4, 4), (8, 2)]
+    assert block_members(10, 1000, 10**9, 3) == 3
     with pytest.raises(RequestError, match="one member's state takes 1 MiB"):
-        make_plan(10, 2**20, 2**20, DEVICES)
+        block_members(10, 2**20, 2**20, None)
 
 
 def test_a_plan_for_more_devices_than_there_are_is_refused(digits: Dataset) -> None:
     config = RunConfig(data="digits", model="mlp", members=64)
-    plan = Plan("sequential", 64, 64, 32, "a test")
+    lowering = Lowering("sequential", "winograd")
+    plan = Plan(lowering, lowering, 64, 64, 32, "a test")
     with pytest.raises(RequestError, match="planned for 64 devices"):
         prepare(config, digits, DEVICES, plan)

@@ -27,9 +27,21 @@ PARAMETERS = {
     + 577 * 64
     + (7 * 7 * 64 + 1) * 256
     + 257 * 10,
+    ("st_vgg", (32, 32, 3)): 28 * 32
+    + 289 * 32
+    + 289 * 64
+    + 577 * 64
+    + 577 * 128
+    + 1153 * 128
+    + 513 * 256
+    + 1025 * 256
+    + (2 * 2 * 256 + 1) * 512
+    + 513 * 10,
 }
+# of inputs, where the smallest is larger
+SHAPES = {"st_vgg": (16, 16, 1)}
 # the sum of squares of the logits of member 0's first weights; catches a changed init
-GOLDEN = {"mlp": 18.371618, "small_st_vgg": 109.632645}
+GOLDEN = {"mlp": 18.371618, "small_st_vgg": 109.632645, "st_vgg": 148.57832}
 
 
 def inputs(shape: tuple[int, ...] = IMAGES, examples: int = 5) -> np.ndarray:
@@ -44,8 +56,9 @@ def test_parameters_are_those_counted_by_hand(text: str, shape: tuple) -> None:
 
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_the_first_weights_are_pinned(text: str) -> None:
-    model = build(text, IMAGES, 10)
-    logits = model.logits(model.init(jax.random.key(0)), inputs())
+    shape = SHAPES.get(text, IMAGES)
+    model = build(text, shape, 10)
+    logits = model.logits(model.init(jax.random.key(0)), inputs(shape))
     assert logits.shape == (5, 10)
     assert logits.dtype == jnp.float32
     np.testing.assert_allclose((logits**2).sum(), GOLDEN[text], rtol=1e-4)
@@ -53,13 +66,14 @@ def test_the_first_weights_are_pinned(text: str) -> None:
 
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_a_linear_network_is_affine_in_its_input(text: str) -> None:
-    model = build(f"{text}:linear=true", IMAGES, 10)
+    shape = SHAPES.get(text, IMAGES)
+    model = build(f"{text}:linear=true", shape, 10)
     params = model.init(jax.random.key(0))
-    a, b = inputs()[:1], inputs()[1:2]
+    a, b = inputs(shape)[:1], inputs(shape)[1:2]
     middle = model.logits(params, 0.3 * a + 0.7 * b)
     blend = 0.3 * model.logits(params, a) + 0.7 * model.logits(params, b)
     np.testing.assert_allclose(middle, blend, rtol=1e-4, atol=1e-5)
-    plain = build(text, IMAGES, 10)
+    plain = build(text, shape, 10)
     assert parameter_count(plain) == parameter_count(model)
     curved = plain.logits(params, 0.3 * a + 0.7 * b)
     assert not np.allclose(curved, middle, rtol=1e-3)
@@ -87,11 +101,12 @@ def test_dropout_keeps_the_mean_and_meets_its_rate(rate: float) -> None:
 
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_bfloat16_computes_with_float32_weights(text: str) -> None:
-    model = build(text, IMAGES, 10, "bfloat16")
+    shape = SHAPES.get(text, IMAGES)
+    model = build(text, shape, 10, "bfloat16")
     params = model.init(jax.random.key(0))
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    exact = build(text, IMAGES, 10).logits(params, inputs())
-    rough = model.logits(params, inputs())
+    exact = build(text, shape, 10).logits(params, inputs(shape))
+    rough = model.logits(params, inputs(shape))
     assert rough.dtype == jnp.float32
     assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
 

@@ -175,7 +175,7 @@ def document(dataset: Dataset, fake: Fake) -> dict:
             "class_names": list(dataset.class_names),
             "input_shape": list(dataset.input_shape),
         },
-        "plan": {"members": "sequential", "devices": 2},
+        "plan": {"why": "sequential on 2 devices", "devices": 2},
         "machine": {
             "device": "cpu",
             "device_kind": "cpu",

@@ -108,7 +108,7 @@ def run(
     from jaxorder.run.training import run_study
 
     with Display(quiet) as display:
-        runs = run_study(options, models, out, display)
+        runs = run_study(options, models, out, display, display.planned)
     _conclude(out, runs, json)
 
 
@@ -243,7 +243,9 @@ def info(path: Path, /, *, json: Json = False, verify: bool = False) -> None:
 
 @app.command
 def plan(*, models: list[str], options: Options, json: Json = False) -> None:
-    """Say what `run` would do: members, devices, snapshots, disk; trains nothing.
+    """Say what `run` would do: how, how long, memory, disk; trains nothing.
+
+    The ways to run that suit are tried for some steps each, and the result is kept.
 
     Parameters
     ----------
@@ -253,12 +255,12 @@ def plan(*, models: list[str], options: Options, json: Json = False) -> None:
     from jaxorder.cli.documents import plan_document
     from jaxorder.run.training import plan_study
 
-    found = [plan_document(work) for work in plan_study(options, models)]
+    found = [plan_document(work) for work in plan_study(options, models, "always")]
     if json:
         _print_json({"runs": found})
         return
     for document in found:
-        tables.print_document(document["model"], document)
+        tables.print_plan(document)
 
 
 @data_app.command(name="list")

@@ -3,11 +3,15 @@
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from jaxorder.run.watch import Tick
+
+if TYPE_CHECKING:
+    from jaxorder.run.workload import Workload
 
 LINE_SECONDS = 10.0
 
@@ -52,6 +56,19 @@ class Display:
             self._show_line(tick)
         else:
             self._show_bar(tick)
+
+    def planned(self, work: "Workload") -> None:
+        """Say how a run will be trained, and about how long it takes."""
+        if self._quiet:
+            return
+        plan = work.plan
+        time = f"; about {duration(plan.seconds)}" if plan.seconds else ""
+        self._console.print(
+            f"{work.config.model}: {plan.why}{time}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
     def _show_bar(self, tick: Tick) -> None:
         if tick.model not in self._tasks:

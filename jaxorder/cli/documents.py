@@ -15,6 +15,7 @@ from jaxorder.run.folder import Run
 
 if TYPE_CHECKING:
     from jaxorder.data import Dataset
+    from jaxorder.ensemble.plan import Plan
     from jaxorder.run.workload import Workload
 
 
@@ -49,7 +50,9 @@ def run_document(run: Run) -> dict[str, Any]:
         "train_seconds": round(progress.train_seconds, 3),
         "evaluate_seconds": round(progress.evaluate_seconds, 3),
         "bytes": folder_bytes(run.path),
-        **{key: document[key] for key in ("data", "plan", "machine", "versions")},
+        "data": document["data"],
+        "plan": {k: v for k, v in document["plan"].items() if k != "trials"},
+        **{key: document[key] for key in ("machine", "versions")},
         "options": document["options"],
     }
 
@@ -122,19 +125,20 @@ def plan_document(work: "Workload") -> dict[str, Any]:
     """Return what a run would do."""
     from jaxorder.models import parameter_count
     from jaxorder.run.block import kept_steps
-    from jaxorder.run.workload import record_bytes, state_bytes
+    from jaxorder.run.workload import record_bytes
 
-    config = work.config
-    state = state_bytes(work.recipe, config) * config.members
+    config, plan = work.config, work.plan
     kept = kept_steps(config.keep_checkpoints, work.steps)
     return {
         "model": config.model,
         "parameters": parameter_count(work.recipe.model),
         "members": config.members,
-        "members_run": work.plan.members,
-        "why": work.plan.why,
-        "devices": work.plan.devices,
-        "blocks": len(work.plan.blocks(config.members)),
+        "plan": plan.why,
+        "evaluation": f"{plan.evaluate}, in batches of {plan.evaluate_batch}",
+        "devices": plan.devices,
+        "blocks": len(plan.blocks(config.members)),
+        "estimated_seconds": plan.seconds,
+        "memory_bytes": plan_bytes(plan),
         "optimizer": config.optimizer,
         "learning_rate": config.learning_rate,
         "schedule": config.schedule,
@@ -145,8 +149,21 @@ def plan_document(work: "Workload") -> dict[str, Any]:
         "train_examples": work.recipe.train_examples,
         "evaluated_examples": work.evaluated,
         "record_bytes_uncompressed": record_bytes(work),
-        "checkpoint_bytes": state * len(kept),
+        "checkpoint_bytes": work.state_bytes * config.members * len(kept),
+        "tried": [plain(trial) for trial in plan.trials],
     }
+
+
+def plan_bytes(plan: "Plan") -> int | None:
+    """Return the memory of what a plan runs, where it was measured."""
+    chosen = [
+        trial.memory_bytes
+        for trial in plan.trials
+        if trial.memory_bytes
+        and trial.lowering
+        == {"train": plan.train, "evaluate": plan.evaluate}[trial.what]
+    ]
+    return max(chosen, default=None)
 
 
 def data_document(dataset: "Dataset") -> dict[str, Any]:

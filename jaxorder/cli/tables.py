@@ -1,11 +1,13 @@
 """What the commands print: tables for people; documents are made elsewhere."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from jaxorder.cli.display import duration
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Interval
@@ -27,6 +29,51 @@ def print_table(
 def print_document(title: str, document: Mapping[str, object]) -> None:
     """Print the values of a document by name."""
     print_table(title, ("", "value"), [(k, value(v)) for k, v in document.items()])
+
+
+def print_plan(document: Mapping[str, Any]) -> None:
+    """Print what a run would do, and the ways that were tried."""
+    shown = {k: v for k, v in document.items() if k != "tried"}
+    if document["estimated_seconds"] is not None:
+        shown["estimated_seconds"] = duration(document["estimated_seconds"])
+    for key in [key for key in shown if key.endswith("bytes") and shown[key]]:
+        shown[key] = size(shown[key])
+    print_document(document["model"], shown)
+    print_table(
+        "Tried (a member-step; in evaluation, a member-snapshot)",
+        ("", "way", "batch", "time", "memory", "compile", "problem"),
+        [
+            (
+                trial["what"],
+                way(trial["lowering"]),
+                str(trial["batch"]),
+                "-" if trial["ms"] is None else f"{trial['ms']:.3g} ms",
+                "-" if trial["ms"] is None else size(trial["memory_bytes"]),
+                "-" if trial["ms"] is None else f"{trial['compile_seconds']:.1f} s",
+                trial["problem"],
+            )
+            for trial in document["tried"]
+        ],
+    )
+
+
+def way(lowering: Mapping[str, Any]) -> str:
+    """Return how members are mapped, in words."""
+    chunks = f"chunks of {lowering['chunk']}"
+    members = chunks if lowering["members"] == "chunks" else lowering["members"]
+    convolution = lowering["convolution"]
+    return members if convolution == "native" else f"{members}, {convolution}"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as one reads it.
+
+    Example:
+        >>> size(999), size(123_456), size(5_000_000_000)
+        ('999 B', '123 kB', '5 GB')
+    """
+    power = min(3, max(0, len(str(number)) - 1) // 3)
+    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
 
 
 def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
+import jax.export
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -14,7 +15,7 @@ from jaxorder.config import RunConfig
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
-from jaxorder.ensemble.plan import Plan
+from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.ensemble.streams import member_streams
 from jaxorder.models.conv import convolutions
 
@@ -35,6 +36,10 @@ class Ensemble:
         plan: How members are mapped.
         examples: The data, on the host.
         devices: Devices there are, at least as many as planned.
+
+    Attributes:
+        members: Members of the block.
+        groups: Groups that the evaluated examples are cut into.
     """
 
     def __init__(
@@ -48,14 +53,16 @@ class Ensemble:
         self._config = config
         self._plan = plan
         self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
+        self.groups = len(examples.evaluated)
         self._examples = self._put(examples, SHARED)
-        self._init = self._mapped(partial(member.init, recipe), 1, 0)
-        self._order = self._mapped(partial(member.epoch_order, recipe), 1, 1)
+        train, evaluate = plan.train, plan.evaluate
+        self._init = self._mapped(partial(member.init, recipe), train, 1, 0)
+        self._order = self._mapped(partial(member.epoch_order, recipe), train, 1, 1)
         self._train = self._mapped(
-            partial(member.train_steps, recipe), 3, 3, donate=True
+            partial(member.train_steps, recipe), train, 3, 3, donate=True
         )
         self._predict = {
-            last: self._mapped(partial(member.predict, recipe, last), 1, 1)
+            last: self._mapped(partial(member.predict, recipe, last), evaluate, 1, 2)
             for last in (False, True)
         }
 
@@ -97,15 +104,20 @@ class Ensemble:
             The members after the steps, on the devices, and each one's mean loss.
         """
         state, losses = self._call(
-            self._train,
-            state,
-            self._streams,
-            order,
-            self._examples,
-            np.int32(start),
-            np.int32(count),
+            self._train, *self.train_arguments(state, order, start, count)
         )
         return state, np.asarray(losses)[: self.members]
+
+    def train_arguments(
+        self,
+        state: MemberState,
+        order: Int[Array, "filled_member position"],
+        start: int,
+        count: int,
+    ) -> tuple[Any, ...]:
+        """Return what the compiled training is called with, to compile it apart."""
+        steps = np.int32(start), np.int32(count)
+        return state, self._streams, order, self._examples, *steps
 
     def predict(
         self, state: MemberState, last: bool = False
@@ -121,8 +133,15 @@ class Ensemble:
         Returns:
             Which members are finite, and arrays by name, padding included.
         """
-        finite, values = self._call(self._predict[last], state, self._examples)
-        return self.to_host((finite, values))
+        groups = [self.predict_group(state, g, last) for g in range(self.groups)]
+        finite = np.all([finite for finite, _ in groups], axis=0)
+        values = [values for _, values in groups]
+        return finite, {k: np.concatenate([v[k] for v in values], 1) for k in values[0]}
+
+    def predict_group(self, state: MemberState, group: int, last: bool = False) -> Any:
+        """Return the same of one group of the evaluated examples."""
+        arguments = state, self._examples, np.int32(group)
+        return self.to_host(self._call(self._predict[last], *arguments))
 
     def to_host(self, tree: PyTree) -> Any:
         """Return arrays over members as numpy arrays, without the filling members."""
@@ -142,21 +161,51 @@ class Ensemble:
         }
         return {name: f._cache_size() for name, f in functions.items()}
 
+    def lower(
+        self,
+        what: Literal["train", "evaluate"],
+        state: MemberState,
+        order: Int[Array, "filled_member position"],
+    ) -> jax.stages.Lowered:
+        """Return the training or the evaluation lowered, to compile it apart."""
+        function, arguments = self._program(what, state, order)
+        return self._call(function.lower, *arguments)
+
+    def exported(
+        self,
+        what: Literal["train", "evaluate"],
+        state: MemberState,
+        order: Int[Array, "filled_member position"],
+        platform: str,
+    ) -> str:
+        """Return the program that another platform, `cuda` or `tpu`, would compile."""
+        function, arguments = self._program(what, state, order)
+        export = jax.export.export(function, platforms=[platform])
+        return self._call(export, *arguments).mlir_module()
+
+    def _program(self, what: str, state: MemberState, order: Any) -> tuple[Any, tuple]:
+        if what == "train":
+            return self._train, self.train_arguments(state, order, 0, 1)
+        return self._predict[False], (state, self._examples, np.int32(0))
+
     def _put_members(self, tree: PyTree) -> Any:
-        missing = -self.members % self._plan.devices
-        at = np.minimum(np.arange(self.members + missing), self.members - 1)
+        each = -(-self.members // self._plan.devices)
+        if self._plan.train.members == "chunks":
+            each = _even_chunk(each, self._plan.train.chunk, rounded=True)
+        at = np.minimum(np.arange(each * self._plan.devices), self.members - 1)
         return self._put(jax.tree.map(lambda x: x[at], tree), OVER_MEMBERS)
 
     def _put(self, tree: PyTree, spec: PartitionSpec) -> Any:
         return jax.device_put(tree, NamedSharding(self._mesh, spec))
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        with pinned(self._config.precision), convolutions("winograd"):
+        with pinned(self._config.precision):
             return function(*arguments)
 
     def _mapped(
         self,
         function: Callable[..., Any],
+        lowering: Lowering,
         members: int,
         shared: int,
         donate: bool = False,
@@ -167,9 +216,8 @@ class Ensemble:
             def one(values: tuple) -> Any:
                 return function(*values, *arguments[members:])
 
-            if self._plan.members == "vmap":
-                return jax.vmap(one)(arguments[:members])
-            return lax.map(one, arguments[:members])
+            with convolutions(lowering.convolution):
+                return _over_members(lowering, one, arguments[:members])
 
         sharded = jax.shard_map(
             local,
@@ -185,3 +233,27 @@ class Ensemble:
             # a state that comes from a step instead of from the host
             out_shardings=NamedSharding(self._mesh, OVER_MEMBERS),
         )
+
+
+def _over_members(
+    lowering: Lowering, one: Callable[[tuple], Any], values: tuple
+) -> Any:
+    """Apply a function of one member to the members of a device."""
+    if lowering.members == "vmap":
+        return jax.vmap(one)(values)
+    if lowering.members == "sequential":
+        return lax.map(one, values)
+    count = len(jax.tree.leaves(values)[0])
+    return lax.map(one, values, batch_size=_even_chunk(count, lowering.chunk))
+
+
+def _even_chunk(members: int, most: int, rounded: bool = False) -> int:
+    """Return the size of even chunks, or the members that fill such chunks.
+
+    Example:
+        >>> _even_chunk(10, most=8), _even_chunk(9, most=8, rounded=True)
+        (5, 10)
+    """
+    chunks = -(-members // most)
+    size = -(-members // chunks)
+    return size * chunks if rounded else size

@@ -44,15 +44,15 @@ class Examples(NamedTuple):
         labels: Classes.
         mean: Subtracted from the inputs, of each channel or feature.
         deviation: The inputs are then divided by it.
-        evaluated: Positions of the examples to evaluate, in batches; the last batch is
-            filled up with position 0.
+        evaluated: Positions of the examples to evaluate, in batches, and these in
+            groups; the last are filled up with position 0.
     """
 
     inputs: Shaped[AnyArray, "example *input"]
     labels: Int[AnyArray, "example"]
     mean: Float[AnyArray, "input_axis"]
     deviation: Float[AnyArray, "input_axis"]
-    evaluated: Int[AnyArray, "batch position"]
+    evaluated: Int[AnyArray, "group batch position"]
 
 
 @dataclass(frozen=True)
@@ -170,19 +170,24 @@ def train_step(
 
 
 def predict(
-    recipe: Recipe, last: bool, state: MemberState, examples: Examples
+    recipe: Recipe,
+    last: bool,
+    state: MemberState,
+    examples: Examples,
+    group: Int[Array, ""],
 ) -> tuple[Bool[Array, ""], dict[str, Shaped[Array, "position *class"]]]:
-    """Return what a member, its weights frozen, says of every evaluated example.
+    """Return what a member, its weights frozen, says of a group of examples.
 
     Args:
         recipe: What to read.
         last: Whether to return the quantities of the last snapshot too.
         state: The member.
         examples: The data.
+        group: Which of the groups of evaluated examples.
 
     Returns:
         Whether the member and all of its logits are finite; and arrays by name over
-        the evaluated examples, padding included: `prediction` and the quantities.
+        the group's examples, padding included: `prediction` and the quantities.
     """
 
     def batch(at: Int[Array, "position"]) -> tuple:
@@ -194,7 +199,7 @@ def predict(
             values[name] = QUANTITIES[name](logits, examples.labels[at])
         return jnp.isfinite(logits).all(), values
 
-    finite, values = lax.map(batch, examples.evaluated)
+    finite, values = lax.map(batch, jnp.asarray(examples.evaluated)[group])
     flat = {k: v.reshape(-1, *v.shape[2:]) for k, v in values.items()}
     return finite.all() & state.finite, flat
 

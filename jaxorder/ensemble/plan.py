@@ -1,12 +1,62 @@
-"""How the member axis runs on the devices there are."""
+"""How the member axis runs on the devices there are: what a plan says and its names."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from jaxorder.config import parse_model
 from jaxorder.ensemble.devices import Devices
 from jaxorder.errors import RequestError
+from jaxorder.models.conv import METHODS, Method
 
 STATE_SHARE = 0.25  # of the memory, for the states of a block; a map holds them twice
+AUTO = "auto"
+
+Mapped = Literal["sequential", "vmap", "chunks"]
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """How a function of one member is mapped over the members of a device.
+
+    Attributes:
+        members: `sequential`, one after the other; `vmap`, all together; or `chunks`,
+            one chunk after the other.
+        convolution: Method of convolutions; `native` where there are none.
+        chunk: Members of a chunk.
+    """
+
+    members: Mapped
+    convolution: Method
+    chunk: int = 1
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        how = f"chunks of {self.chunk}" if self.members == "chunks" else self.members
+        return how if self.convolution == "native" else f"{how}, {self.convolution}"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A way to train or evaluate that was measured.
+
+    Attributes:
+        what: `train` or `evaluate`.
+        lowering: The way.
+        batch: Examples of a batch.
+        ms: Milliseconds a member and step, or a member and snapshot.
+        compile_seconds: Seconds to compile; less where it was compiled before.
+        memory_bytes: What the compiled function holds on all devices, data included.
+        problem: Why it was not measured, in a line; empty where it was.
+    """
+
+    what: Literal["train", "evaluate"]
+    lowering: Lowering
+    batch: int
+    ms: float | None = None
+    compile_seconds: float | None = None
+    memory_bytes: int | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -14,22 +64,48 @@ class Plan:
     """The way that a run's members are trained; written into the run and kept.
 
     Attributes:
-        members: `sequential`, one after the other on each device, or `vmap`.
+        train: How the training steps are mapped.
+        evaluate: How the evaluation is mapped.
         devices: Devices that the members are spread over.
         block: Members trained in one pass.
         evaluate_batch: Examples of a batch in evaluation.
-        why: The reason, in a sentence.
+        why: The reason, in a line.
+        trials: What was measured.
+        seconds: Estimate for training, evaluating and compiling, where measured.
     """
 
-    members: Literal["sequential", "vmap"]
+    train: Lowering
+    evaluate: Lowering
     devices: int
     block: int
     evaluate_batch: int
     why: str
+    trials: tuple[Trial, ...] = ()
+    seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as a JSON document."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Plan":
+        """Return the plan that `to_json` wrote.
+
+        Raises:
+            RequestError: Where the document is of another version.
+        """
+        try:
+            trials = tuple(
+                Trial(**{**trial, "lowering": Lowering(**trial["lowering"])})
+                for trial in document["trials"]
+            )
+            lowerings = {w: Lowering(**document[w]) for w in ("train", "evaluate")}
+            return cls(**{**document, **lowerings, "trials": trials})
+        except (KeyError, TypeError) as error:
+            raise RequestError(
+                "the plan was written by another version of jaxorder; "
+                "go on with that version"
+            ) from error
 
     def blocks(self, members: int) -> list[tuple[int, int]]:
         """Return the first member and the number of members of each block."""
@@ -37,24 +113,99 @@ class Plan:
         return [(first, min(self.block, members - first)) for first in starts]
 
 
-def make_plan(
-    members: int,
-    state_bytes: int,
-    memory_bytes: int,
-    devices: Devices,
-    block: int | None = None,
-) -> Plan:
-    """Choose how to train members.
+def by_rule(devices: Devices, members: int, block: int, convolves: bool) -> Plan:
+    """Return the plan that is best by what was measured elsewhere.
+
+    On a CPU members run in sequence on each device, since vmapped convolutions become
+    grouped ones there, twenty times slower; on accelerators they run together.
+    """
+    cpu = devices[0].platform == "cpu"
+    method: Method = "winograd" if cpu and convolves else "native"
+    lowering = Lowering("sequential" if cpu else "vmap", method)
+    return Plan(
+        train=lowering,
+        evaluate=lowering,
+        devices=min(len(devices), members),
+        block=block,
+        evaluate_batch=256 if cpu else 2048,
+        why=f"{lowering} on {_counted(min(len(devices), members))}: the rule for "
+        f"{devices[0].platform.upper()}s; not measured",
+    )
+
+
+def named(text: str, rule: Plan, device_count: int) -> Plan:
+    """Return the plan that a user names.
+
+    Args:
+        text: `sequential`, `vmap` or `chunks`, with `:key=value,...` of `convolution`,
+            `size` (of a chunk), `devices` and `evaluate_batch`.
+        rule: Plan by rule, for what is not named.
+        device_count: Devices there are.
+
+    Returns:
+        The plan.
+
+    Raises:
+        RequestError: Where a name, key or value is not allowed.
+    """
+    spec = parse_model(text, option="--plan")
+    if spec.name not in get_args(Mapped):
+        allowed = ", ".join((AUTO, *get_args(Mapped)))
+        raise RequestError(f"--plan {text}: must be one of {allowed}")
+    known = {"convolution", "devices", "evaluate_batch"}
+    known |= {"size"} if spec.name == "chunks" else set()
+    for key in spec.options:
+        if key not in known:
+            allowed = ", ".join(sorted(known))
+            raise RequestError(f"--plan {text}: no key {key}; there are {allowed}")
+    convolution = spec.options.get("convolution", rule.train.convolution)
+    if convolution not in METHODS:
+        allowed = ", ".join(METHODS)
+        raise RequestError(
+            f"--plan {text}: convolution={convolution} must be one of {allowed}"
+        )
+    size = _whole(text, spec.options, "size", 8)
+    members: Any = spec.name
+    lowering = Lowering(members, convolution, size if members == "chunks" else 1)
+    return Plan(
+        train=lowering,
+        evaluate=lowering,
+        devices=_whole(text, spec.options, "devices", rule.devices, device_count),
+        block=rule.block,
+        evaluate_batch=_whole(
+            text, spec.options, "evaluate_batch", rule.evaluate_batch
+        ),
+        why=f"{lowering}: named by --plan",
+    )
+
+
+def _whole(
+    text: str,
+    options: Mapping[str, str],
+    key: str,
+    default: int,
+    most: int | None = None,
+) -> int:
+    value = options.get(key, str(default))
+    if value.isdecimal() and 0 < int(value) <= (most or 10**9):
+        return int(value)
+    allowed = f"from 1 to {most}" if most else "from 1 on"
+    raise RequestError(f"--plan {text}: {key}={value} must be a whole number {allowed}")
+
+
+def block_members(
+    members: int, state_bytes: int, memory_bytes: int, wanted: int | None
+) -> int:
+    """Return how many members to train in one pass.
 
     Args:
         members: Members, at least 1.
         state_bytes: Bytes of one member's parameters and optimiser state.
         memory_bytes: Memory that the process may use for all devices.
-        devices: Devices there are.
-        block: Members a pass, where the user sets it.
+        wanted: Members a pass, where the user sets it.
 
     Returns:
-        Sequential map on CPU devices, vmap on accelerators.
+        At most all members.
 
     Raises:
         RequestError: Where not even one member's state fits.
@@ -65,14 +216,8 @@ def make_plan(
             f"--models: one member's state takes {state_bytes >> 20} MiB; "
             f"{memory_bytes >> 20} MiB of memory are too few; choose a smaller model"
         )
-    cpu = devices[0].platform == "cpu"
-    return Plan(
-        members="sequential" if cpu else "vmap",
-        devices=len(devices),
-        block=min(members, block or fitting),
-        evaluate_batch=256 if cpu else 2048,
-        why="members one after the other on each CPU device: vmapped convolutions "
-        "are slow there"
-        if cpu
-        else "vmap, the natural way on an accelerator; not measured",
-    )
+    return min(members, wanted or fitting)
+
+
+def _counted(devices: int) -> str:
+    return f"{devices} device" if devices == 1 else f"{devices} devices"

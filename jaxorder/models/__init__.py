@@ -5,7 +5,9 @@ from jaxorder.models.registry import (
     Model,
     architecture,
     build,
+    forward_flops,
     from_module,
+    layer_flops,
     options_text,
     parameter_count,
 )
@@ -15,7 +17,9 @@ __all__ = [
     "Model",
     "architecture",
     "build",
+    "forward_flops",
     "from_module",
+    "layer_flops",
     "options_text",
     "parameter_count",
 ]

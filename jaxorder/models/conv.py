@@ -25,10 +25,10 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 # Patches of a block of images stay in a core's cache; found best in shared trials
 # between 1 and 2 MB on a core with 1 MB of L2 and a share of L3.
 CACHE_BYTES = 1_500_000
-# Up to here XLA's direct convolution wastes vector lanes on the input channels.
-FEW_CHANNELS = 4
-# Below this the transforms cost more than the multiplications that they save.
+# Below these the transforms cost more than the multiplications that they save.
 LEAST_SAVING = 2.0
+LEAST_CHANNELS = 5
+WINOGRAD = [(window, window) for window in winograd.WINDOWS]
 
 Size = tuple[int, int]
 Padding = Pads | Literal["same", "valid"]
@@ -37,7 +37,7 @@ Kernel = Float[Array, "kernel_height kernel_width channel filter"]
 
 # native: XLA's convolution and gradients. patches: a matrix product of patches, all at
 # once. direct: XLA's convolution, gradients of our own. winograd: fewer multiplications
-# where a kernel is 3x3 and its stride 1, else direct.
+# where a kernel is 2x2 or 3x3 and its stride 1, else direct.
 Method = Literal["native", "patches", "direct", "winograd"]
 METHODS: tuple[Method, ...] = get_args(Method)
 _METHOD: ContextVar[Method] = ContextVar("_METHOD", default="native")
@@ -77,7 +77,7 @@ def convolve(
     method = _METHOD.get()
     if method == "native":
         return _direct(x, kernel, strides, pads)
-    if method == "patches" or x.shape[-1] <= FEW_CHANNELS:
+    if method == "patches":
         return _patches_times(x, kernel, strides, pads)
     x, kernel = alike(x, kernel)
     if method == "winograd" and _suits_winograd(x, window, strides, pads):
@@ -86,11 +86,11 @@ def convolve(
 
 
 def _suits_winograd(x: Images, window: Size, strides: Size, pads: Pads) -> bool:
-    if window != (3, 3) or strides != (1, 1) or x.dtype != jnp.float32:
-        return False  # in bfloat16 the transforms would cost most of the digits
-    return winograd.saving(output_size(x.shape[1:3], window, strides, pads)) >= (
-        LEAST_SAVING
-    )
+    if window not in WINOGRAD or strides != (1, 1) or x.shape[-1] < LEAST_CHANNELS:
+        return False
+    size = output_size(x.shape[1:3], window, strides, pads)
+    # in bfloat16 the transforms would cost most of the digits
+    return x.dtype == jnp.float32 and winograd.saving(size, window[0]) >= LEAST_SAVING
 
 
 def explicit_pads(
@@ -219,8 +219,42 @@ def max_pool(
     pads = explicit_pads(padding, x.shape[1:3], window, strides)
     x = jnp.pad(x, ((0, 0), *pads, (0, 0)), constant_values=-jnp.inf)
     if strides == window:
-        return _windows(x, window).max((2, 4))
+        return _largest(window, x)
     return _over_windows(jnp.maximum, x, window, strides)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _largest(window: Size, x: Images) -> Pooled:
+    return _windows(x, window).max((2, 4))
+
+
+def _largest_forward(window, x):
+    y = _largest(window, x)
+    return y, (x, y)
+
+
+def _largest_backward(window, saved, gradient):
+    """Share the gradient among equals, counted by a sum of slices.
+
+    JAX's own counts them by a reduction of two short axes, of which XLA's CPU makes
+    something several times slower than the rest.
+    """
+    x, y = saved
+    windows = _windows(x, window)
+    ties = sum(
+        (windows[:, :, i, :, j] == y).astype(y.dtype)
+        for i in range(window[0])
+        for j in range(window[1])
+    )
+    shared = (gradient / ties)[:, :, None, :, None]
+    spread = jnp.where(windows == y[:, :, None, :, None], shared, 0)
+    rows, columns = window[0] * y.shape[1], window[1] * y.shape[2]
+    spread = spread.reshape(len(x), rows, columns, x.shape[-1])
+    cut = [(0, x.shape[axis] - spread.shape[axis]) for axis in (1, 2)]
+    return (jnp.pad(spread, ((0, 0), *cut, (0, 0))),)
+
+
+_largest.defvjp(_largest_forward, _largest_backward)
 
 
 def mean_pool(

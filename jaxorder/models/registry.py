@@ -16,7 +16,7 @@ from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
 from jaxorder.models.layers import ACTIVATIONS, Activation
 from jaxorder.models.mlp import MLP
-from jaxorder.models.vgg import SmallStVGG
+from jaxorder.models.vgg import StVGG
 
 AnyArray = Array | np.ndarray
 Parameters = PyTree[Float[AnyArray, "..."]]
@@ -104,13 +104,18 @@ def _mlp(
     return MLP(classes, widths, keys.activation(), dropout, dtype)
 
 
-def _small_st_vgg(
-    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
-) -> nn.Module:
-    _check_images("small_st_vgg", input_shape, least=4)
-    # the dense layer drops twice as much
-    dropout = keys.share("dropout", below=0.5)
-    return SmallStVGG(classes, keys.activation(), dropout, dtype)
+def _st_vgg(
+    name: str, filters: tuple[int, ...], windows: tuple[int, ...], dense: int
+) -> Callable[..., nn.Module]:
+    def module(
+        keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
+    ) -> nn.Module:
+        _check_images(name, input_shape, least=2 ** (len(filters) // 2))
+        # the dense layer drops twice as much
+        dropout, activation = keys.share("dropout", below=0.5), keys.activation()
+        return StVGG(classes, filters, windows, dense, activation, dropout, dtype)
+
+    return module
 
 
 def _check_images(name: str, input_shape: tuple[int, ...], least: int) -> None:
@@ -133,7 +138,18 @@ ARCHITECTURES: dict[str, Architecture] = {
         "4 convolutions (32, 32, 64, 64) and a dense layer of 256",
         {"activation": "elu", "dropout": "0.25", "linear": "false"},
         {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64},
-        _small_st_vgg,
+        _st_vgg("small_st_vgg", (32, 32, 64, 64), (3,) * 4, dense=256),
+    ),
+    "st_vgg": Architecture(
+        "8 convolutions (32, 32 to 256, 256) and a dense layer of 512",
+        {"activation": "elu", "dropout": "0.25", "linear": "false"},
+        {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64},
+        _st_vgg(
+            "st_vgg",
+            (32, 32, 64, 64, 128, 128, 256, 256),
+            (3, 3, 3, 3, 3, 3, 2, 2),
+            dense=512,
+        ),
     ),
 }
 
@@ -211,6 +227,29 @@ def parameter_count(model: Model) -> int:
     """Return the number of a network's parameters, without computing any."""
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
+
+
+def forward_flops(model: Model, input_shape: tuple[int, ...]) -> float:
+    """Return the multiplications and additions of one example's forward pass.
+
+    Those of matrix products and convolutions, each by its direct sum.
+    """
+    return sum(layer_flops(model, input_shape))
+
+
+def layer_flops(model: Model, input_shape: tuple[int, ...]) -> list[float]:
+    """Return the same for each layer with weights, in the order of the computation."""
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    one = jax.ShapeDtypeStruct((1, *input_shape), np.float32)
+    jaxpr = jax.make_jaxpr(lambda p, x: model.logits(p, x))(params, one)
+    return [flops for flops in map(_flops, jaxpr.jaxpr.eqns) if flops]
+
+
+def _flops(equation: Any) -> float:
+    if equation.primitive.name not in ("dot_general", "conv_general_dilated"):
+        return 0.0
+    kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
+    return 2.0 * np.prod(kernel) * np.prod(out) / kernel[-1]
 
 
 def options_text(text: str) -> dict[str, str]:

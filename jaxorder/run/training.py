@@ -1,6 +1,6 @@
 """Studies and runs from the request to the finished record."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from jaxorder.config import (
 from jaxorder.data import Dataset, load
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
+from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.run.block import BlockTraining
@@ -98,6 +99,7 @@ def run_study(
     models: Sequence[str],
     out: Path,
     watch: Watch = unwatched,
+    planned: Callable[[Workload], None] = lambda work: None,
 ) -> list[Run]:
     """Train one run for each model, on the same data.
 
@@ -106,6 +108,7 @@ def run_study(
         models: Model strings, all different.
         out: Folder of the study, which must not exist.
         watch: Told the progress.
+        planned: Told what each run will do, before the first.
 
     Returns:
         The finished runs, in the order of the models.
@@ -116,6 +119,8 @@ def run_study(
     """
     refuse_existing(out)
     works = plan_study(options, models)
+    for work in works:
+        planned(work)
     with new_folder(out) as folder:
         write_json(
             folder / STUDY,
@@ -125,12 +130,15 @@ def run_study(
         return [_begin(out / folder_name(w.config.model), w, watch) for w in works]
 
 
-def plan_study(options: StudyOptions, models: Sequence[str]) -> list[Workload]:
+def plan_study(
+    options: StudyOptions, models: Sequence[str], measure: Measure = "if long"
+) -> list[Workload]:
     """Work out what a study will do; train and write nothing.
 
     Args:
         options: What all runs share.
         models: Model strings, all different.
+        measure: Whether to try ways to run, unless the options name one.
 
     Returns:
         One workload a model.
@@ -142,7 +150,7 @@ def plan_study(options: StudyOptions, models: Sequence[str]) -> list[Workload]:
     devices = spread_over_cores(options.members)
     dataset = load_for(options)
     configs = [RunConfig.of_study(options, model) for model in models]
-    return [prepare(config, dataset, devices) for config in configs]
+    return [prepare(c, dataset, devices, measure=measure) for c in configs]
 
 
 def resume(

@@ -1,14 +1,14 @@
 """What a run will do, worked out and checked before anything is written."""
 
+import math
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import Int
 
@@ -23,12 +23,12 @@ from jaxorder.ensemble.devices import (
     cores,
     device_kind,
     matmul_precision,
-    memory_bytes,
 )
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
-from jaxorder.ensemble.plan import Plan, make_plan
-from jaxorder.ensemble.streams import member_streams, seeds
+from jaxorder.ensemble.plan import Plan
+from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
+from jaxorder.ensemble.streams import seeds
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
 from jaxorder.models import architecture, build, options_text, parameter_count
@@ -36,6 +36,7 @@ from jaxorder.run.folder import CONFIG, Run
 
 PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
 SPLITS = ("train", "test")
+GROUP = 16  # batches evaluated in one call
 
 
 @dataclass(frozen=True)
@@ -65,24 +66,39 @@ class Workload:
         return snapshot_steps(config.snapshots, per_epoch, config.epochs)
 
     @property
+    def state_bytes(self) -> int:
+        """Bytes of one member's parameters and optimiser state."""
+        return state_bytes(self.recipe, self.config)
+
+    @property
     def evaluated(self) -> int:
         """Examples evaluated at a snapshot, of both splits."""
         return sum(len(positions) for positions in self.recorded.values())
 
     def examples(self) -> Examples:
         """Return the data as it goes to the devices, on the host."""
-        train, test = self.dataset.train, self.dataset.test
-        standard = standardization(train.inputs)
-        at = [self.recorded["train"], len(train.labels) + self.recorded["test"]]
-        size = min(self.plan.evaluate_batch, self.evaluated)
-        evaluated = np.pad(np.concatenate(at), (0, -self.evaluated % size))
-        return Examples(
-            inputs=np.concatenate([train.inputs, test.inputs]),
-            labels=np.concatenate([train.labels, test.labels]),
-            mean=standard.mean,
-            deviation=standard.deviation,
-            evaluated=evaluated.reshape(-1, size).astype(np.int32),
-        )
+        return arranged(self.dataset, self.recorded, self.plan.evaluate_batch)
+
+
+def arranged(
+    dataset: Dataset, recorded: dict[str, Int[np.ndarray, "_"]], batch: int
+) -> Examples:
+    """Return the data as it goes to the devices, evaluated in batches of some size."""
+    train, test = dataset.train, dataset.test
+    standard = standardization(train.inputs)
+    at = np.concatenate([recorded["train"], len(train.labels) + recorded["test"]])
+    batch = min(batch, len(at))
+    batches = -(-len(at) // batch)
+    groups = -(-batches // GROUP)
+    shape = groups, -(-batches // groups), batch
+    evaluated = np.pad(at, (0, math.prod(shape) - len(at)))
+    return Examples(
+        inputs=np.concatenate([train.inputs, test.inputs]),
+        labels=np.concatenate([train.labels, test.labels]),
+        mean=standard.mean,
+        deviation=standard.deviation,
+        evaluated=evaluated.reshape(shape).astype(np.int32),
+    )
 
 
 def prepare(
@@ -90,6 +106,7 @@ def prepare(
     dataset: Dataset,
     devices: Devices,
     plan: Plan | None = None,
+    measure: Measure = "if long",
 ) -> Workload:
     """Work out what a run will do, and refuse what cannot be done.
 
@@ -98,6 +115,7 @@ def prepare(
         dataset: Loaded as asked.
         devices: Devices there are.
         plan: Plan to keep to, when going on with a run; else one is made.
+        measure: Whether to try ways to run, unless the options name one.
 
     Returns:
         The run's workload; nothing is written.
@@ -122,12 +140,17 @@ def prepare(
         prediction=record.prediction_type(dataset.num_classes),
         quantities=config.record,
     )
-    if plan is None:
-        memory = memory_bytes(devices)
-        size = state_bytes(recipe, config)
-        plan = make_plan(config.members, size, memory, devices, config.block_members)
-    _check_devices(plan, devices)
     recorded = choose_recorded(dataset, config.record_examples)
+    snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
+    job = Job(
+        recipe,
+        config,
+        devices,
+        partial(arranged, dataset, recorded),
+        snapshots=len(snapshots),
+    )
+    plan = plan or choose(job, measure)
+    _check_devices(plan, devices)
     return Workload(config, dataset, recipe, plan, devices, recorded)
 
 
@@ -154,13 +177,6 @@ def _check_devices(plan: Plan, devices: Devices) -> None:
             f"the run was planned for {plan.devices} devices, here are {len(devices)}; "
             "go on where there are as many, or in a process that has not used JAX yet"
         )
-
-
-def state_bytes(recipe: Recipe, config: RunConfig) -> int:
-    """Return the bytes of one member's parameters and optimiser state."""
-    streams = jax.tree.map(lambda key: key[0], member_streams(config, 0, 1))
-    state = jax.eval_shape(lambda: member.init(recipe, streams))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
 def record_bytes(work: Workload) -> int:
@@ -267,4 +283,4 @@ def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
-    return prepare(run.config, dataset, devices, Plan(**run.document["plan"]))
+    return prepare(run.config, dataset, devices, Plan.from_json(run.document["plan"]))

@@ -127,8 +127,7 @@ def _epochs(run: RunNumbers) -> str:
 
 
 def _plan(run: RunNumbers) -> str:
-    plan = run.run.document.get("plan", {})
-    return "; ".join(f"{key}: {value}" for key, value in plan.items()) or "none"
+    return run.run.document.get("plan", {}).get("why", "not said")
 
 
 def _seconds(run: RunNumbers) -> str:
