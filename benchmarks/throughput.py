@@ -1,30 +1,39 @@
-"""Time one training step of N members, against the other ways to train them here.
+"""Time a training step of N members, against the other ways to train them here.
 
     python -m benchmarks.throughput [--rows mlp28 cnn28] [--members 1 8 32] [--json]
 
 Rows are networks, all with SGD with momentum, data in memory, dropout as in the model:
 `mlp28` is the C-score MLP (784-512-256-10, batch 128), `mlp8` an MLP 64-64 on 8x8
 images (batch 32), `cnn8` and `cnn28` the small st-VGG on 8x8 (batch 32) and 28x28x1
-(batch 100).
+(batch 100), `cnn32` the st-VGG on 32x32x3 (batch 100).
 
 Ways: `jaxorder` as planned; `vmap`, the same members under plain `jax.vmap` with XLA's
 convolutions on one device; `loop`, one jitted step with XLA's convolutions called in a
 Python loop over members; `torch`, PyTorch one by one (channels_last, all threads);
-`torch_vmap`, PyTorch's `torch.func` over stacked members. Ways take turns in one run;
-figures are medians of ms a member-step, with the first and third quartile. A way whose
-first step predicts more than `--budget` seconds a turn is not timed further.
+`torch_vmap`, PyTorch's `torch.func` over stacked members. Ways take turns in one run,
+and so does a matrix product, to whose best rate the others are compared; figures are
+medians, with the first and third quartile. Operations are counted by the direct sum of
+each convolution, without the gradient of the first layer's input, also where a way
+takes fewer. A way that is predicted, by what it took with fewer members, to take more
+than `--budget` seconds is not run. Peak memory is that of a process of its own, for
+`--peak-members`.
+`--write FILE.md` writes a page and beside it a figure of the cost against N.
 Needs the extra `bench`.
 """
+
 # PyTorch is there with the extra `bench` only
 # pyright: reportMissingImports=false
 
 import json
 import platform
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated, Any
 
 import jax
@@ -32,6 +41,7 @@ import jax.numpy as jnp
 import numpy as np
 from cyclopts import App, Parameter
 
+from benchmarks.page import write_page
 from jaxorder.config import RunConfig
 from jaxorder.data import from_arrays
 from jaxorder.ensemble import member
@@ -39,7 +49,7 @@ from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.ensemble.streams import member_streams
-from jaxorder.models import layer_flops
+from jaxorder.models import forward_flops, layer_flops
 from jaxorder.run.workload import Workload, prepare
 
 app = App(
@@ -50,9 +60,13 @@ app = App(
 )
 EXAMPLES = 4096
 RATE, MOMENTUM = 0.01, 0.9
-TURN_SECONDS = 2.0  # as long as a run of jaxorder trains in one call
+TURN_SECONDS = 1.0
+PRODUCTS = 10
+GROWTH_ROWS = ("mlp8", "cnn8")
+GROWTH_MEMBERS = (1, 4, 16, 64, 256)
 PLAIN = Lowering("vmap", "native")
-Steps = Callable[[int], Any]  # takes so many steps with every member and waits
+# takes so many steps with every member, waits, and returns their mean loss
+Steps = Callable[[int], float]
 
 
 @dataclass(frozen=True)
@@ -85,22 +99,40 @@ def main(
     rows: list[str] = list(ROWS),  # noqa: B006  # cyclopts copies it
     members: list[int] = [1, 8, 32],  # noqa: B006
     ways: list[str] | None = None,
-    turns: int = 7,
-    budget: float = 30.0,
+    turns: int = 5,
+    budget: float = 60.0,
+    peak_members: list[int] = [8],  # noqa: B006
     as_json: Annotated[bool, Parameter(name="--json")] = False,
+    write: Path | None = None,
 ) -> None:
     """Measure and print."""
+    made = {w: m for w, m in WAYS.items() if ways is None or w in ways}
     spread_over_cores(max(members))
     cells = []
     for name in rows:
+        known: dict[str, float] = {}  # ms a member-step with fewer members
         for count in members:
-            made = {w: m for w, m in WAYS.items() if ways is None or w in ways}
-            found = measure(ROWS[name], count, made, turns, budget)
-            cells.append({"row": name, "members": count, **found})
+            found = measure(name, count, made, turns, budget, known, peak_members)
+            cells.append(found)
             if not as_json:
-                print_cell(cells[-1])
+                print_cell(found)
+    document = {"schema": 2, "machine": machine(), "turns": turns, "cells": cells}
+    if write:
+        document["growth"] = growth(made)
+        write_page(write, document)
     if as_json:
-        print(json.dumps({"schema": 1, "machine": machine(), "cells": cells}, indent=1))
+        print(json.dumps(document, indent=1))
+
+
+@app.command
+def peak(row: str, members: int, way: str) -> None:
+    """Print the MiB that a process takes at most to train so."""
+    spread_over_cores(members)
+    steps = WAYS[way](ROWS[row], workload(ROWS[row], members))
+    steps(2)
+    # not getrusage's, which begins with what the parent held
+    status = Path("/proc/self/status").read_text()
+    print(int(status.partition("VmHWM:")[2].split()[0]) >> 10)
 
 
 def machine() -> dict[str, Any]:
@@ -110,48 +142,101 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "python": platform.python_version(),
         "jax": jax.__version__,
+        "torch": version("torch"),
     }
 
 
 def print_cell(cell: dict[str, Any]) -> None:
     """Print a cell's ways, one a line."""
-    ours = cell["ways"].get("jaxorder", {}).get("ms")
     for way, found in cell["ways"].items():
-        ratio = f"{found['ms'] / ours:5.2f}x" if ours else ""
+        head = f"{cell['row']:6} N={cell['members']:<3} {way:10} {found['ms']:8.3f} ms"
+        if found["predicted"]:
+            print(f"{head} a member-step, predicted: too long to measure", flush=True)
+            continue
         print(
-            f"{cell['row']:6} N={cell['members']:<3} {way:10} "
-            f"{found['ms']:8.3f} ms a member-step [{found['low']:.3f}, "
-            f"{found['high']:.3f}] {found['gflops']:6.0f} GF/s "
-            f"{found['compile_seconds']:6.1f} s to compile {ratio}",
+            f"{head} a member-step [{found['low']:.3f}, {found['high']:.3f}] "
+            f"{found['gflops']:5.0f} GF/s ({found['share']:.0%}) "
+            f"{found['peak_mib'] or 0:6} MiB, compiles in "
+            f"{found['compile_seconds']:.1f} s {found['ratio'] or 0:6.2f}x "
+            f"loss {found['loss'][0]:.2f} to {found['loss'][1]:.2f}",
+            flush=True,
+        )
+    if "evaluate" in cell:
+        found = cell["evaluate"]
+        print(
+            f"{cell['row']:6} N={cell['members']:<3} evaluates "
+            f"{found['examples_per_second']:,.0f} examples/s, "
+            f"{found['gflops']:.0f} GF/s ({found['share']:.0%})",
             flush=True,
         )
 
 
 def measure(
-    row: Row, members: int, ways: dict[str, Any], turns: int, budget: float
+    name: str,
+    members: int,
+    ways: dict[str, Any],
+    turns: int,
+    budget: float,
+    known: dict[str, float],
+    peak_members: list[int],
+    whole: bool = True,
 ) -> dict[str, Any]:
-    """Return each way's time a member-step, measured in turns."""
+    """Return each way's figures, measured in turns; all of them, or times only."""
+    row = ROWS[name]
     work = workload(row, members)
-    flops = step_flops(work)
     steps: dict[str, Steps] = {}
     compiled: dict[str, float] = {}
     count: dict[str, int] = {}
+    losses: dict[str, tuple[float, float]] = {}
     for way, make in ways.items():
+        if known.get(way, 0.0) * members / 1e3 * turns > budget:
+            continue
         began = time.perf_counter()
         steps[way] = make(row, work)
-        steps[way](1)
+        first = steps[way](1)
         compiled[way] = time.perf_counter() - began
         one = timed(steps[way], 1)
         count[way] = max(1, int(TURN_SECONDS / one))
-        if one * turns > budget:
-            print(f"{way}: {one:.1f} s a step, timed once", file=sys.stderr)
-            count[way] = 0
-    times: dict[str, list[float]] = {way: [] for way in ways}
-    for turn in range(turns):
+        losses[way] = first, steps[way](min(20, max(1, int(5 / one))))
+        if one * turns > budget:  # the first and only time
+            known[way] = 1e3 * one / members
+            del steps[way]
+    times: dict[str, list[float]] = {way: [] for way in steps}
+    evaluation: list[float] = []
+    products: list[float] = []
+    evaluate = evaluate_way(work) if whole else lambda: 1.0
+    evaluate()
+    for _ in range(turns):
+        products.append(matmul_rate() if whole else 1.0)
         for way, function in steps.items():
-            if count[way] or turn == 0:
-                times[way].append(timed(function, max(1, count[way])))
-    return {"ways": {w: cell(times[w], members, flops, compiled[w]) for w in ways}}
+            times[way].append(timed(function, count[way]))
+        evaluation.append(evaluate())
+    best = statistics.median(products)
+    found = {}
+    for way in ways:
+        if way in steps:
+            figures = cell(times[way], members, work, compiled[way], best)
+            figures |= {
+                "loss": losses[way],
+                "peak_mib": peak_of(name, members, way)
+                if members in peak_members
+                else None,
+            }
+            known[way] = figures["ms"]
+        else:
+            figures = {"ms": known[way]}
+        found[way] = {"predicted": way not in steps, **figures}
+    ours = found.get("jaxorder", {}).get("ms")
+    for figures in found.values():
+        figures["ratio"] = figures["ms"] / ours if ours else None
+    return {
+        "row": name,
+        "members": members,
+        "plan": work.plan.why,
+        "matmul_gflops": best,
+        "ways": found,
+        "evaluate": evaluated(evaluation, work, best),
+    }
 
 
 def timed(function: Steps, count: int) -> float:
@@ -162,28 +247,102 @@ def timed(function: Steps, count: int) -> float:
 
 
 def cell(
-    times: list[float], members: int, flops: float, compile_seconds: float
-) -> dict[str, float]:
+    times: list[float], members: int, work: Workload, compiled: float, best: float
+) -> dict[str, Any]:
     """Return the figures of one way."""
     each = sorted(1e3 * t / members for t in times)
     middle = statistics.median(each)
+    gflops = step_flops(work) / middle / 1e6
     return {
-        "ms": round(middle, 4),
-        "low": round(each[len(each) // 4], 4),
-        "high": round(each[-1 - len(each) // 4], 4),
-        "gflops": round(flops / middle / 1e6, 1),
-        "compile_seconds": round(compile_seconds, 2),
+        "ms": middle,
+        "low": each[len(each) // 4],
+        "high": each[-1 - len(each) // 4],
+        "examples_per_second": 1e3 * work.recipe.batch_size / middle,
+        "gflops": gflops,
+        "share": gflops / best,
+        "compile_seconds": compiled,
     }
 
 
+def evaluated(times: list[float], work: Workload, best: float) -> dict[str, float]:
+    """Return the figures of the evaluation."""
+    rate = work.config.members * work.evaluated / statistics.median(times)
+    flops = forward_flops(work.recipe.model, work.dataset.input_shape)
+    gflops = rate * flops / 1e9
+    return {"examples_per_second": rate, "gflops": gflops, "share": gflops / best}
+
+
+def matmul_rate() -> float:
+    """Return the GF/s of the best matrix product: each device its own, or one's."""
+    return max(
+        _product_rate(devices, shape)
+        for devices in (jax.devices(), jax.devices()[:1])
+        for shape in ((6400, 576, 128), (1024, 1024, 1024))
+    )
+
+
+def _product_rate(devices: Any, shape: tuple[int, int, int]) -> float:
+    rows, inner, columns = shape
+    pairs = [
+        jax.device_put((jnp.ones((rows, inner)), jnp.ones((inner, columns))), device)
+        for device in devices
+    ]
+    if (len(devices), shape) not in _warm:
+        _warm.add((len(devices), shape))
+        jax.block_until_ready([_products(*pair) for pair in pairs])
+    began = time.perf_counter()
+    jax.block_until_ready([_products(*pair) for pair in pairs])
+    seconds = time.perf_counter() - began
+    return 2e-9 * PRODUCTS * len(pairs) * rows * inner * columns / seconds
+
+
+_warm: set[Any] = set()
+
+
+@jax.jit
+def _products(a: jax.Array, b: jax.Array) -> jax.Array:
+    def one(_: Any, total: jax.Array) -> jax.Array:
+        # of other factors each time, else it is computed once
+        return total + (a + total[0, 0]) @ b
+
+    return jax.lax.fori_loop(0, PRODUCTS, one, a @ b)
+
+
+def peak_of(row: str, members: int, way: str) -> int:
+    """Return the MiB that a process takes at most, from one of its own."""
+    command = [sys.executable, "-m", "benchmarks.throughput", "peak"]
+    done = subprocess.run(
+        [*command, row, str(members), way],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    return int(done.stdout)
+
+
+def growth(ways: dict[str, Any]) -> dict[str, Any]:
+    """Return ms a member-step of the small networks, by the number of members."""
+    found: dict[str, Any] = {}
+    for name in GROWTH_ROWS:
+        known: dict[str, float] = {}
+        found[name] = {way: {} for way in ways}
+        for members in GROWTH_MEMBERS:
+            done = measure(name, members, ways, 3, 15.0, known, [], whole=False)
+            for way, figures in done["ways"].items():
+                if not figures["predicted"]:
+                    found[name][way][members] = figures["ms"]
+    return found
+
+
 def workload(row: Row, members: int) -> Workload:
-    """Return a run of a row's network on random data."""
+    """Return a run of a row's network, planned, on data that it can learn."""
     rng = np.random.default_rng(0)
-    inputs = rng.integers(0, 256, (EXAMPLES, *row.shape)).astype(np.uint8)
     labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
-    data = from_arrays("noise", inputs, labels, inputs[:100], np.arange(100) % 10)
+    noise = rng.integers(0, 128, (EXAMPLES, *row.shape))
+    inputs = (noise + rng.integers(0, 128, (10, *row.shape))[labels]).astype(np.uint8)
+    data = from_arrays("patterns", inputs, labels, inputs[:100], np.arange(100) % 10)
     config = RunConfig(
-        data="noise",
+        data="patterns",
         model=row.model,
         members=members,
         optimizer="momentum",
@@ -191,7 +350,7 @@ def workload(row: Row, members: int) -> Workload:
         learning_rate=RATE,
         batch_size=row.batch,
     )
-    return prepare(config, data, jax.devices()[:members])
+    return prepare(config, data, jax.devices()[:members], measure="always")
 
 
 def step_flops(work: Workload) -> float:
@@ -213,12 +372,29 @@ def _ensemble(work: Workload, plan: Plan) -> Steps:
     held = [made.init()]
     order = made.order(0)
 
-    def steps(count: int) -> None:
+    def steps(count: int) -> float:
+        losses = np.zeros(1)
         for start in range(0, count, work.recipe.steps_per_epoch):
             size = min(count - start, work.recipe.steps_per_epoch)
-            held[0], _ = made.train_segment(held[0], order, 0, size)
+            held[0], losses = made.train_segment(held[0], order, 0, size)
+        return float(losses.mean())
 
     return steps
+
+
+def evaluate_way(work: Workload) -> Callable[[], float]:
+    """Return a function that evaluates every example with every member, timed."""
+    examples = work.examples()
+    made = Ensemble(work.recipe, work.config, work.plan, examples, work.devices)
+    made.begin(0, work.config.members)
+    state = made.init()
+
+    def evaluate() -> float:
+        began = time.perf_counter()
+        made.predict(state)
+        return time.perf_counter() - began
+
+    return evaluate
 
 
 def jaxorder_way(row: Row, work: Workload) -> Steps:
@@ -243,14 +419,17 @@ def loop_way(row: Row, work: Workload) -> Steps:
     orders = [
         jax.jit(lambda s: member.epoch_order(recipe, s, jnp.int32(0)))(s) for s in own
     ]
-    step = jax.jit(lambda *a: member.train_step(recipe, *a)[0], donate_argnums=(0,))
+    step = jax.jit(lambda *a: member.train_step(recipe, *a), donate_argnums=(0,))
 
-    def steps(count: int) -> None:
+    def steps(count: int) -> float:
+        losses = []
         for i in range(count):
             at = np.int32(i % recipe.steps_per_epoch)
             for m, (streams, order) in enumerate(zip(own, orders, strict=True)):
-                states[m] = step(states[m], streams, order, examples, at)
+                states[m], loss = step(states[m], streams, order, examples, at)
+                losses.append(loss)
         jax.block_until_ready(states)
+        return float(np.mean(jax.device_get(losses)))
 
     return steps
 
@@ -259,23 +438,26 @@ def torch_way(row: Row, work: Workload) -> Steps:
     """Return PyTorch's members one by one."""
     import torch
 
-    inputs, labels = _torch_data(work)
+    inputs, labels, standard = _torch_data(work)
     models = [_torch_model(row) for _ in range(work.config.members)]
     rules = [
         torch.optim.SGD(m.parameters(), lr=RATE, momentum=MOMENTUM) for m in models
     ]
     orders = [torch.randperm(EXAMPLES) for _ in models]
 
-    def steps(count: int) -> None:
+    def steps(count: int) -> float:
+        total = torch.zeros(())
         for i in range(count):
             start = i * row.batch % (EXAMPLES - row.batch)
             for model, rule, order in zip(models, rules, orders, strict=True):
                 at = order[start : start + row.batch]
-                logits = model(_to_float(inputs[at]))
+                logits = model(standard(inputs[at]))
                 loss = torch.nn.functional.cross_entropy(logits, labels[at])
                 rule.zero_grad(set_to_none=True)
                 loss.backward()
                 rule.step()
+                total += loss.detach()
+        return float(total) / count / len(models)
 
     return steps
 
@@ -283,9 +465,9 @@ def torch_way(row: Row, work: Workload) -> Steps:
 def torch_vmap_way(row: Row, work: Workload) -> Steps:
     """Return PyTorch's members stacked, under `torch.func.vmap`."""
     import torch
-    from torch.func import functional_call, grad, stack_module_state, vmap
+    from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
-    inputs, labels = _torch_data(work)
+    inputs, labels, standard = _torch_data(work)
     models = [_torch_model(row) for _ in range(work.config.members)]
     params, _ = stack_module_state(models)
     params = {k: v.detach() for k, v in params.items()}
@@ -296,36 +478,42 @@ def torch_vmap_way(row: Row, work: Workload) -> Steps:
         logits = functional_call(models[0], one, (x,))
         return torch.nn.functional.cross_entropy(logits, y)
 
-    gradients = vmap(grad(loss), randomness="different")
+    gradients = vmap(grad_and_value(loss), randomness="different")
 
-    def steps(count: int) -> None:
+    def steps(count: int) -> float:
+        total = torch.zeros(())
         for i in range(count):
             start = i * row.batch % (EXAMPLES - row.batch)
             at = orders[:, start : start + row.batch]
-            found = gradients(params, _to_float(inputs[at]), labels[at])
+            found, losses = gradients(params, standard(inputs[at]), labels[at])
+            total += losses.mean()
             for name, value in found.items():
                 speeds[name].mul_(MOMENTUM).add_(value)
                 params[name].sub_(RATE * speeds[name])
+        return float(total) / count
 
     return steps
 
 
 def _torch_data(work: Workload) -> Any:
+    """Return images, labels, and what standardises a batch of images."""
     import torch
 
-    train = work.dataset.train
-    images = np.moveaxis(train.inputs, -1, 1)
-    return torch.tensor(images), torch.tensor(train.labels).long()
+    train, examples = work.dataset.train, work.examples()
+    images = torch.tensor(np.moveaxis(train.inputs, -1, 1))
+    mean, deviation = (
+        torch.tensor(np.asarray(x)).reshape(-1, 1, 1)
+        for x in (examples.mean, examples.deviation)
+    )
 
+    def standard(inputs: Any) -> Any:
+        inputs = inputs.float().sub_(mean).div_(deviation)
+        # with a member axis there is no such format
+        if inputs.dim() == 4:
+            return inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
 
-def _to_float(inputs: Any) -> Any:
-    import torch
-
-    # images of one batch, or with a member axis before it, which has no such format
-    images = inputs.float().sub_(127.5).div_(74.0)
-    if images.dim() == 4:
-        return images.contiguous(memory_format=torch.channels_last)
-    return images
+    return images, torch.tensor(train.labels).long(), standard
 
 
 def _torch_model(row: Row) -> Any:
@@ -337,7 +525,7 @@ def _torch_model(row: Row) -> Any:
         layers: list[Any] = [nn.Flatten()]
         for a, b in zip([height * width * channels, *sizes], sizes, strict=False):
             layers += [nn.Linear(a, b), nn.ReLU()]
-        return nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
+        return _as_ours(nn.Sequential(*layers, nn.Linear(sizes[-1], 10)))
     small = row.model == "small_st_vgg"
     blocks: list[Any] = []
     for b, size in ((32, 3), (64, 3), *(() if small else ((128, 3), (256, 2)))):
@@ -348,9 +536,24 @@ def _torch_model(row: Row) -> Any:
     units = 256 if small else 512
     dense = [nn.Linear(height * width * channels, units), nn.ELU(), nn.Dropout(0.5)]
     model = nn.Sequential(*blocks, nn.Flatten(), *dense, nn.Linear(units, 10))
+    _as_ours(model)
     for parameter in model.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.contiguous(memory_format=channels_last)
+    return model
+
+
+def _as_ours(model: Any) -> Any:
+    """Draw weights as jaxorder's layers do."""
+    from torch import nn
+
+    for layer in model:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight)
+        elif isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.bias.data.zero_()
     return model
 
 
