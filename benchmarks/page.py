@@ -15,6 +15,7 @@ NETWORKS = {
     "cnn8": "small st-VGG, 8x8, batch 32",
     "cnn28": "small st-VGG, 28x28x1, batch 100",
     "cnn32": "st-VGG, 32x32x3, batch 100",
+    "resnet18": "ResNet-18 with group normalisation, 32x32x3, batch 100",
 }
 WAYS = {
     "jaxorder": "jaxorder as planned",

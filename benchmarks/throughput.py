@@ -5,18 +5,19 @@
 Rows are networks, all with SGD with momentum, data in memory, dropout as in the model:
 `mlp28` is the C-score MLP (784-512-256-10, batch 128), `mlp8` an MLP 64-64 on 8x8
 images (batch 32), `cnn8` and `cnn28` the small st-VGG on 8x8 (batch 32) and 28x28x1
-(batch 100), `cnn32` the st-VGG on 32x32x3 (batch 100).
+(batch 100), `cnn32` the st-VGG and `resnet18` the ResNet-18 with group normalisation on
+32x32x3 (batch 100).
 
-Ways: `jaxorder` as planned; `vmap`, the same members under plain `jax.vmap` with XLA's
-convolutions on one device; `loop`, one jitted step with XLA's convolutions called in a
-Python loop over members; `torch`, PyTorch one by one (channels_last, all threads);
-`torch_vmap`, PyTorch's `torch.func` over stacked members. Ways take turns in one run,
-and so does a matrix product, to whose best rate the others are compared; figures are
-medians, with the first and third quartile. Operations are counted by the direct sum of
-each convolution, without the gradient of the first layer's input, also where a way
-takes fewer. A way that is predicted, by what it took with fewer members, to take more
-than `--budget` seconds is not run. Peak memory is that of a process of its own, for
-`--peak-members`.
+Ways: `jaxorder` as planned; `vmap`, one jitted step of plain `jax.vmap` over members
+with XLA's convolutions, on one device; `loop`, one jitted step with XLA's convolutions
+called in a Python loop over members; `torch`, PyTorch one by one (channels_last, all
+threads); `torch_vmap`, PyTorch's `torch.func` over stacked members. Ways take turns in
+one run, and so does a matrix product, to whose best rate the others are compared;
+figures are medians, with the first and third quartile. Operations are counted by the
+direct sum of each convolution, without the gradient of the first layer's input, also
+where a way takes fewer. A way that is predicted, by what it took with fewer members, to
+take more than `--budget` seconds is not run. Peak memory is that of a process of its
+own, for `--peak-members`.
 `--write FILE.md` writes a page and beside it a figure of the cost against N.
 Needs the extra `bench`.
 """
@@ -47,7 +48,8 @@ from jaxorder.data import from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.plan import Lowering, Plan
+from jaxorder.ensemble.member import Recipe
+from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.streams import member_streams
 from jaxorder.models import forward_flops, layer_flops
 from jaxorder.run.workload import Workload, prepare
@@ -64,7 +66,6 @@ TURN_SECONDS = 1.0
 PRODUCTS = 10
 GROWTH_ROWS = ("mlp8", "cnn8")
 GROWTH_MEMBERS = (1, 4, 16, 64, 256)
-PLAIN = Lowering("vmap", "native")
 # takes so many steps with every member, waits, and returns their mean loss
 Steps = Callable[[int], float]
 
@@ -90,6 +91,7 @@ ROWS = {
     "cnn8": Row("small_st_vgg", (8, 8, 1), 32),
     "cnn28": Row("small_st_vgg", (28, 28, 1), 100),
     "cnn32": Row("st_vgg", (32, 32, 3), 100),
+    "resnet18": Row("resnet18", (32, 32, 3), 100),
 }
 
 
@@ -404,9 +406,34 @@ def jaxorder_way(row: Row, work: Workload) -> Steps:
 
 
 def vmap_way(row: Row, work: Workload) -> Steps:
-    """Return steps of `jax.vmap` over members, on one device."""
+    """Return one jitted step of `jax.vmap` over members, on one device."""
     del row
-    return _ensemble(work, Plan(PLAIN, PLAIN, 1, work.config.members, 256, "plain"))
+    recipe, examples = work.recipe, jax.device_put(work.examples())
+    streams = member_streams(work.config, 0, work.config.members)
+    held = [jax.jit(jax.vmap(lambda s: member.init(recipe, s)))(streams)]
+    orders = _orders(recipe, streams)
+
+    def one(state: Any, streams: Any, order: Any, examples: Any, at: Any) -> Any:
+        return member.train_step(recipe, state, streams, order, examples, at)
+
+    step = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None, None)), donate_argnums=(0,))
+
+    def steps(count: int) -> float:
+        losses = []
+        for i in range(count):
+            at = np.int32(i % recipe.steps_per_epoch)
+            held[0], loss = step(held[0], streams, orders, examples, at)
+            losses.append(loss)
+        jax.block_until_ready(held)
+        return float(np.mean(jax.device_get(losses)))
+
+    return steps
+
+
+def _orders(recipe: Recipe, streams: Any) -> Any:
+    return jax.jit(jax.vmap(lambda s: member.epoch_order(recipe, s, jnp.int32(0))))(
+        streams
+    )
 
 
 def loop_way(row: Row, work: Workload) -> Steps:
@@ -414,11 +441,11 @@ def loop_way(row: Row, work: Workload) -> Steps:
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
     streams = member_streams(work.config, 0, work.config.members)
-    own = [jax.tree.map(lambda k, i=i: k[i], streams) for i in range(len(streams[0]))]
-    states = [jax.jit(lambda s: member.init(recipe, s))(s) for s in own]
-    orders = [
-        jax.jit(lambda s: member.epoch_order(recipe, s, jnp.int32(0)))(s) for s in own
-    ]
+    count = work.config.members
+    own = [jax.tree.map(lambda k, i=i: k[i], streams) for i in range(count)]
+    orders = list(_orders(recipe, streams))
+    init = jax.jit(lambda s: member.init(recipe, s))
+    states = [init(s) for s in own]
     step = jax.jit(lambda *a: member.train_step(recipe, *a), donate_argnums=(0,))
 
     def steps(count: int) -> float:
@@ -526,6 +553,8 @@ def _torch_model(row: Row) -> Any:
         for a, b in zip([height * width * channels, *sizes], sizes, strict=False):
             layers += [nn.Linear(a, b), nn.ReLU()]
         return _as_ours(nn.Sequential(*layers, nn.Linear(sizes[-1], 10)))
+    if row.model == "resnet18":
+        return _torch_resnet18(channels).to(memory_format=channels_last)
     small = row.model == "small_st_vgg"
     blocks: list[Any] = []
     for b, size in ((32, 3), (64, 3), *(() if small else ((128, 3), (256, 2)))):
@@ -543,17 +572,47 @@ def _torch_model(row: Row) -> Any:
     return model
 
 
+def _torch_resnet18(channels: int) -> Any:
+    from torch import nn
+
+    def convolved(before: int, after: int, size: int, stride: int) -> Any:
+        return nn.Sequential(
+            nn.Conv2d(before, after, size, stride, size // 2, bias=False),
+            nn.GroupNorm(32, after),
+        )
+
+    class Block(nn.Module):
+        def __init__(self, before: int, after: int, stride: int) -> None:
+            super().__init__()
+            self.first = convolved(before, after, 3, stride)
+            self.second = convolved(after, after, 3, 1)
+            same = stride == 1 and before == after
+            self.beside = nn.Identity() if same else convolved(before, after, 1, stride)
+
+        def forward(self, x: Any) -> Any:
+            y = self.second(nn.functional.relu(self.first(x)))
+            return nn.functional.relu(self.beside(x) + y)
+
+    layers: list[Any] = [convolved(channels, 64, 3, 1), nn.ReLU()]
+    before = 64
+    for after, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        layers += [Block(before, after, stride), Block(after, after, 1)]
+        before = after
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)]
+    return _as_ours(nn.Sequential(*layers))
+
+
 def _as_ours(model: Any) -> Any:
     """Draw weights as jaxorder's layers do."""
     from torch import nn
 
-    for layer in model:
+    for layer in model.modules():
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight)
         elif isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.bias.data.zero_()
+        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
+            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
     return model
 
 

@@ -38,10 +38,17 @@ PARAMETERS = {
     + (2 * 2 * 256 + 1) * 512
     + 513 * 10,
 }
+# published, for 1000 classes and 224 pixels
+PUBLISHED = {"resnet18": 11_689_512}
 # of inputs, where the smallest is larger
 SHAPES = {"st_vgg": (16, 16, 1)}
 # the sum of squares of the logits of member 0's first weights; catches a changed init
-GOLDEN = {"mlp": 18.371618, "small_st_vgg": 109.632645, "st_vgg": 148.57832}
+GOLDEN = {
+    "mlp": 18.371618,
+    "small_st_vgg": 109.632645,
+    "st_vgg": 148.57832,
+    "resnet18": 66.04384,
+}
 
 
 def inputs(shape: tuple[int, ...] = IMAGES, examples: int = 5) -> np.ndarray:
@@ -52,6 +59,11 @@ def inputs(shape: tuple[int, ...] = IMAGES, examples: int = 5) -> np.ndarray:
 @pytest.mark.parametrize(("text", "shape"), PARAMETERS)
 def test_parameters_are_those_counted_by_hand(text: str, shape: tuple) -> None:
     assert parameter_count(build(text, shape, 10)) == PARAMETERS[text, shape]
+
+
+@pytest.mark.parametrize("text", PUBLISHED)
+def test_parameters_are_those_published(text: str) -> None:
+    assert parameter_count(build(text, (224, 224, 3), 1000)) == PUBLISHED[text]
 
 
 @pytest.mark.parametrize("text", ARCHITECTURES)
@@ -74,9 +86,10 @@ def test_a_linear_network_is_affine_in_its_input(text: str) -> None:
     blend = 0.3 * model.logits(params, a) + 0.7 * model.logits(params, b)
     np.testing.assert_allclose(middle, blend, rtol=1e-4, atol=1e-5)
     plain = build(text, shape, 10)
-    assert parameter_count(plain) == parameter_count(model)
+    params = plain.init(jax.random.key(0))
     curved = plain.logits(params, 0.3 * a + 0.7 * b)
-    assert not np.allclose(curved, middle, rtol=1e-3)
+    blend = 0.3 * plain.logits(params, a) + 0.7 * plain.logits(params, b)
+    assert not np.allclose(curved, blend, rtol=1e-3)
 
 
 @pytest.mark.parametrize("text", ["mlp:dropout=0.5", "small_st_vgg"])
@@ -127,6 +140,9 @@ def test_keys_are_completed_with_their_defaults() -> None:
         ("mlp:activation=sin", "activation=sin must be one of elu, gelu, relu, tanh"),
         ("mlp:dropout=1", "dropout=1 must be a number from 0 to below 1"),
         ("small_st_vgg:dropout=x", "dropout=x must be a number from 0 to below 0.5"),
+        ("resnet18:width=0", "width=0 must be a whole number from 1 on"),
+        ("resnet18:width=40", "width=40 must be at most 32 or a multiple of it"),
+        ("resnet18:norm=layer", "norm=layer must be one of group, none"),
     ],
 )
 def test_a_wrong_model_string_is_named(text: str, message: str) -> None:

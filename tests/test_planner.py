@@ -14,7 +14,7 @@ import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions
 from jaxorder.data import Dataset, from_arrays, load
 from jaxorder.data.cache import cache_folder
-from jaxorder.ensemble import planner
+from jaxorder.ensemble import devices, planner
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, Trial, by_rule
@@ -425,6 +425,19 @@ def test_operations_by_hand() -> None:
     first = 2 * 16 * 9 * 1 * 32
     assert layer_flops(convolution, (4, 4, 1))[0] == first
     assert forward_flops(convolution, (4, 4, 1)) > first
+
+
+# ---- devices
+
+
+def test_a_process_that_used_jax_says_what_would_be_faster(monkeypatch) -> None:
+    """As in a notebook: the devices cannot be counted anew."""
+    monkeypatch.setattr(devices, "cores", lambda: 64)
+    there = len(jax.devices())
+    with pytest.warns(UserWarning, match=r"'jax_num_cpu_devices', 64\) before its"):
+        assert len(spread_over_cores(1000)) == there
+    # a run that goes on has its devices already
+    assert len(spread_over_cores(1000, planned=65)) == there
 
 
 # ---- the plan of a run

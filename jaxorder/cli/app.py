@@ -98,7 +98,7 @@ def run(
     Parameters
     ----------
     models
-        Architectures, NAME[:key=value,...]: mlp, small_st_vgg.
+        Architectures, NAME[:key=value,...]: mlp, small_st_vgg, st_vgg, resnet18.
     out
         Folder of the study, which must not exist.
     quiet

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -29,7 +30,8 @@ def spread_over_cores(members: int, planned: int | None = None) -> Devices:
     """Return the devices to spread members over: on a CPU, one a core.
 
     Compiled programs are kept from then on. XLA's CPU devices must be counted before
-    the first use of JAX; where JAX was used before, the devices there are returned.
+    the first use of JAX; where JAX was used before, as in a notebook, the devices there
+    are returned, with a warning if more would be faster.
 
     Args:
         members: Members to spread; no more devices than members are returned.
@@ -39,10 +41,19 @@ def spread_over_cores(members: int, planned: int | None = None) -> Devices:
         Devices of the default backend.
     """
     keep_compiled()
+    wanted = planned or min(cores(), members)
     # where the backend is in use, its devices stay as they are
     with suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", planned or min(cores(), members))
-    return jax.devices()[:members]
+        jax.config.update("jax_num_cpu_devices", wanted)
+    devices = jax.devices()
+    if devices[0].platform == "cpu" and len(devices) < wanted and not planned:
+        warnings.warn(
+            f"JAX was used before with {len(devices)} CPU device(s): members run on "
+            f"these; up to {wanted / len(devices):.3g} times as fast would be "
+            f"jax.config.update('jax_num_cpu_devices', {wanted}) before its first use",
+            stacklevel=2,
+        )
+    return devices[:members]
 
 
 def keep_compiled() -> None:

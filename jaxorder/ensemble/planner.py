@@ -110,6 +110,11 @@ def choose(job: Job, measure: Measure) -> Plan:
     Raises:
         RequestError: Where a name is not known, or not even one member fits.
     """
+    with jax.enable_x64(False):
+        return _chosen(job, measure)
+
+
+def _chosen(job: Job, measure: Measure) -> Plan:
     config = job.config
     memory = memory_bytes(job.devices)
     block = block_members(

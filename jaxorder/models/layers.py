@@ -9,7 +9,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Key
 
-from jaxorder.models.conv import convolve
+from jaxorder.models.conv import Padding, Size, convolve
 
 Activation = Callable[[Array], Array]
 
@@ -43,10 +43,13 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 class Conv(nn.Module):
-    """A convolution of stride 1 that keeps the image's size, with a bias."""
+    """A convolution, by default of stride 1, of the image's size, and with a bias."""
 
     filters: int
-    window: tuple[int, int]
+    window: Size
+    strides: Size = (1, 1)
+    padding: Padding = "same"
+    bias: bool = True
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -54,8 +57,11 @@ class Conv(nn.Module):
         """Convolve images."""
         shape = (*self.window, x.shape[-1], self.filters)
         kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
+        x = convolve(x, kernel, self.strides, self.padding)
+        if not self.bias:
+            return x
         bias = self.param("bias", nn.initializers.zeros, (self.filters,))
-        x = convolve(x.astype(self.dtype), kernel.astype(self.dtype))
         return x + bias.astype(self.dtype)
 
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import flax.linen as nn
 import jax
@@ -16,6 +16,7 @@ from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
 from jaxorder.models.layers import ACTIVATIONS, Activation
 from jaxorder.models.mlp import MLP
+from jaxorder.models.resnet import GROUPS, Norm, ResNet18
 from jaxorder.models.vgg import StVGG
 
 AnyArray = Array | np.ndarray
@@ -78,6 +79,17 @@ class Keys:
             raise self._refused(key, f"a number from 0 to below {below:g}")
         return value
 
+    def norm(self) -> Norm:
+        """Return the normalisation."""
+        return self._choice("norm", {name: name for name in get_args(Norm)})
+
+    def whole(self, key: str) -> int:
+        """Return a key that is a whole number from 1 on."""
+        value = self._values[key]
+        if not (value.isdecimal() and int(value) > 0):
+            raise self._refused(key, "a whole number from 1 on")
+        return int(value)
+
     def widths(self, key: str) -> tuple[int, ...]:
         """Return a key that is `none` or widths joined by hyphens."""
         value = self._values[key]
@@ -118,6 +130,19 @@ def _st_vgg(
     return module
 
 
+def _resnet18(
+    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
+) -> nn.Module:
+    _check_images("resnet18", input_shape, least=8)
+    width, norm = keys.whole("width"), keys.norm()
+    if norm == "group" and width > GROUPS and width % GROUPS:
+        raise RequestError(
+            f"--models resnet18: width={width} must be at most {GROUPS} or a multiple "
+            "of it, for norm=group"
+        )
+    return ResNet18(classes, width, norm, keys.activation(), dtype)
+
+
 def _check_images(name: str, input_shape: tuple[int, ...], least: int) -> None:
     if len(input_shape) != 3 or min(input_shape[:2]) < least:
         shape = " x ".join(map(str, input_shape))
@@ -150,6 +175,12 @@ ARCHITECTURES: dict[str, Architecture] = {
             (3, 3, 3, 3, 3, 3, 2, 2),
             dense=512,
         ),
+    ),
+    "resnet18": Architecture(
+        "17 convolutions in residual blocks (64 to 512), group normalisation",
+        {"width": "64", "norm": "group", "activation": "relu", "linear": "false"},
+        {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 64},
+        _resnet18,
     ),
 }
 

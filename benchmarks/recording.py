@@ -1,0 +1,78 @@
+"""Time what recording a snapshot costs beside evaluating it.
+
+    python -m benchmarks.recording --data digits --model small_st_vgg --members 16
+
+Evaluates and records `--snapshots` snapshots, and prints medians of both times and
+their ratio; then what a commit takes, of which there is at most one in two seconds.
+"""
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cyclopts import App
+
+from jaxorder.config import RunConfig
+from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.mapped import Ensemble
+from jaxorder.record import BlockWriter, read_commit
+from jaxorder.run.training import load_for
+from jaxorder.run.workload import create, prepare
+
+app = App(help=__doc__, help_format="plaintext", result_action="return_value")
+
+
+@app.default
+def main(
+    *,
+    data: str = "digits",
+    data_dir: Path | None = None,
+    model: str = "small_st_vgg",
+    members: int = 16,
+    snapshots: int = 9,
+) -> None:
+    """Measure and print."""
+    devices = spread_over_cores(members)
+    config = RunConfig(
+        data=data, data_dir=data_dir, model=model, members=members, epochs=snapshots
+    )
+    config = dataclasses.replace(config, snapshots="epoch")
+    work = prepare(config, load_for(config), devices)
+    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), devices)
+    made.begin(0, members)
+    state = made.init()
+    made.predict(state)
+    evaluating, recording = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "run"
+        create(path, work)
+        writer = BlockWriter(path, 0, members)
+        commit = read_commit(path, 0, members)
+        for snapshot in range(snapshots):
+            began = time.perf_counter()
+            finite, values = made.predict(state)
+            evaluated = time.perf_counter()
+            start = 0
+            for split, positions in work.recorded.items():
+                part = slice(start, start + len(positions))
+                found = {name: value[:, part] for name, value in values.items()}
+                writer.write(split, snapshot, finite, found)
+                start += len(positions)
+            evaluating.append(evaluated - began)
+            recording.append(time.perf_counter() - evaluated)
+        began = time.perf_counter()
+        writer.commit(dataclasses.replace(commit, snapshots=snapshots))
+        committing = time.perf_counter() - began
+    one, other = statistics.median(evaluating), statistics.median(recording)
+    print(
+        f"{model} on {data}, {members} members: evaluating {one:.4f} s, recording "
+        f"{other:.4f} s a snapshot, {other / one:.1%} of it; committing all "
+        f"{committing:.4f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(app())
