@@ -110,8 +110,8 @@ class Ensemble:
 
     def train_arguments(
         self,
-        state: MemberState,
-        order: Int[Array, "filled_member position"],
+        state: Any,
+        order: Any,
         start: int,
         count: int,
     ) -> tuple[Any, ...]:
@@ -164,8 +164,8 @@ class Ensemble:
     def lower(
         self,
         what: Literal["train", "evaluate"],
-        state: MemberState,
-        order: Int[Array, "filled_member position"],
+        state: Any,
+        order: Any,
     ) -> jax.stages.Lowered:
         """Return the training or the evaluation lowered, to compile it apart."""
         function, arguments = self._program(what, state, order)
@@ -174,8 +174,8 @@ class Ensemble:
     def exported(
         self,
         what: Literal["train", "evaluate"],
-        state: MemberState,
-        order: Int[Array, "filled_member position"],
+        state: Any,
+        order: Any,
         platform: str,
     ) -> str:
         """Return the program that another platform, `cuda` or `tpu`, would compile."""
@@ -183,7 +183,7 @@ class Ensemble:
         export = jax.export.export(function, platforms=[platform])
         return self._call(export, *arguments).mlir_module()
 
-    def _program(self, what: str, state: MemberState, order: Any) -> tuple[Any, tuple]:
+    def _program(self, what: str, state: Any, order: Any) -> tuple[Any, tuple]:
         if what == "train":
             return self._train, self.train_arguments(state, order, 0, 1)
         return self._predict[False], (state, self._examples, np.int32(0))
