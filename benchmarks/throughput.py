@@ -27,11 +27,11 @@ Needs the extra `bench`.
 
 import json
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -39,20 +39,13 @@ from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from cyclopts import App, Parameter
 
 from benchmarks.page import write_page
-from jaxorder.config import RunConfig
-from jaxorder.data import from_arrays
-from jaxorder.ensemble import member
+from benchmarks.ways import ROWS, WAYS, Row, Steps, Way, evaluate_way, workload
 from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
-from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.member import Recipe
-from jaxorder.ensemble.plan import Plan
-from jaxorder.ensemble.streams import member_streams
 from jaxorder.models import forward_flops, layer_flops
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.run.workload import Workload
 
 app = App(
     help=__doc__,
@@ -60,39 +53,10 @@ app = App(
     result_action="return_value",
     default_parameter=Parameter(consume_multiple=True, negative=()),
 )
-EXAMPLES = 4096
-RATE, MOMENTUM = 0.01, 0.9
 TURN_SECONDS = 1.0
 PRODUCTS = 10
 GROWTH_ROWS = ("mlp8", "cnn8")
 GROWTH_MEMBERS = (1, 4, 16, 64, 256)
-# takes so many steps with every member, waits, and returns their mean loss
-Steps = Callable[[int], float]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A network and its data.
-
-    Attributes:
-        model: Model string.
-        shape: Of an input.
-        batch: Examples a step.
-    """
-
-    model: str
-    shape: tuple[int, ...]
-    batch: int
-
-
-ROWS = {
-    "mlp8": Row("mlp:widths=64-64", (8, 8, 1), 32),
-    "mlp28": Row("mlp:widths=512-256", (28, 28, 1), 128),
-    "cnn8": Row("small_st_vgg", (8, 8, 1), 32),
-    "cnn28": Row("small_st_vgg", (28, 28, 1), 100),
-    "cnn32": Row("st_vgg", (32, 32, 3), 100),
-    "resnet18": Row("resnet18", (32, 32, 3), 100),
-}
 
 
 @app.default
@@ -110,6 +74,8 @@ def main(
     """Measure and print."""
     made = {w: m for w, m in WAYS.items() if ways is None or w in ways}
     spread_over_cores(max(members))
+    if write:
+        write.parent.mkdir(parents=True, exist_ok=True)
     cells = []
     for name in rows:
         known: dict[str, float] = {}  # ms a member-step with fewer members
@@ -118,7 +84,13 @@ def main(
             cells.append(found)
             if not as_json:
                 print_cell(found)
-    document = {"schema": 2, "machine": machine(), "turns": turns, "cells": cells}
+    document = {
+        "schema": 3,
+        "command": shlex.join(["python", "-m", "benchmarks.throughput", *sys.argv[1:]]),
+        "machine": machine(),
+        "turns": turns,
+        "cells": cells,
+    }
     if write:
         document["growth"] = growth(made)
         write_page(write, document)
@@ -176,58 +148,35 @@ def print_cell(cell: dict[str, Any]) -> None:
 def measure(
     name: str,
     members: int,
-    ways: dict[str, Any],
+    ways: dict[str, Way],
     turns: int,
     budget: float,
     known: dict[str, float],
     peak_members: list[int],
-    whole: bool = True,
 ) -> dict[str, Any]:
-    """Return each way's figures, measured in turns; all of them, or times only."""
+    """Return each way's figures, measured in turns."""
     row = ROWS[name]
     work = workload(row, members)
-    steps: dict[str, Steps] = {}
-    compiled: dict[str, float] = {}
-    count: dict[str, int] = {}
-    losses: dict[str, tuple[float, float]] = {}
-    for way, make in ways.items():
-        if known.get(way, 0.0) * members / 1e3 * turns > budget:
-            continue
-        began = time.perf_counter()
-        steps[way] = make(row, work)
-        first = steps[way](1)
-        compiled[way] = time.perf_counter() - began
-        one = timed(steps[way], 1)
-        count[way] = max(1, int(TURN_SECONDS / one))
-        losses[way] = first, steps[way](min(20, max(1, int(5 / one))))
-        if one * turns > budget:  # the first and only time
-            known[way] = 1e3 * one / members
-            del steps[way]
-    times: dict[str, list[float]] = {way: [] for way in steps}
+    running = begin(row, work, ways, turns, budget, known)
+    evaluate = evaluate_way(work)
+    evaluate()
+    times: dict[str, list[float]] = {way: [] for way in running}
     evaluation: list[float] = []
     products: list[float] = []
-    evaluate = evaluate_way(work) if whole else lambda: 1.0
-    evaluate()
     for _ in range(turns):
-        products.append(matmul_rate() if whole else 1.0)
-        for way, function in steps.items():
-            times[way].append(timed(function, count[way]))
+        products.append(matmul_rate())
+        take_turn(running, times)
         evaluation.append(evaluate())
     best = statistics.median(products)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for way in ways:
-        if way in steps:
-            figures = cell(times[way], members, work, compiled[way], best)
-            figures |= {
-                "loss": losses[way],
-                "peak_mib": peak_of(name, members, way)
-                if members in peak_members
-                else None,
-            }
-            known[way] = figures["ms"]
-        else:
-            figures = {"ms": known[way]}
-        found[way] = {"predicted": way not in steps, **figures}
+        if way not in running:
+            found[way] = {"predicted": True, "ms": known[way]}
+            continue
+        figures = cell(times[way], work, running[way], best)
+        peak = peak_of(name, members, way) if members in peak_members else None
+        known[way] = figures["ms"]
+        found[way] = {"predicted": False, "peak_mib": peak, **figures}
     ours = found.get("jaxorder", {}).get("ms")
     for figures in found.values():
         figures["ratio"] = figures["ms"] / ours if ours else None
@@ -241,6 +190,50 @@ def measure(
     }
 
 
+@dataclass(frozen=True)
+class Running:
+    """A way made ready: its steps, how many a turn, and what making them showed."""
+
+    steps: Steps
+    count: int
+    compile_seconds: float
+    loss: tuple[float, float]
+
+
+def begin(
+    row: Row,
+    work: Workload,
+    ways: dict[str, Way],
+    turns: int,
+    budget: float,
+    known: dict[str, float],
+) -> dict[str, Running]:
+    """Return the ways that are within the budget; note in `known` what others take."""
+    members = work.config.members
+    running = {}
+    for way, make in ways.items():
+        if known.get(way, 0.0) * members / 1e3 * turns > budget:
+            continue
+        began = time.perf_counter()
+        steps = make(row, work)
+        first = steps(1)
+        compiled = time.perf_counter() - began
+        one = timed(steps, 1)
+        if one * turns > budget:  # the first and only time
+            known[way] = 1e3 * one / members
+            continue
+        later = steps(min(20, max(1, int(5 / one))))
+        count = max(1, int(TURN_SECONDS / one))
+        running[way] = Running(steps, count, compiled, (first, later))
+    return running
+
+
+def take_turn(running: dict[str, Running], times: dict[str, list[float]]) -> None:
+    """Append the seconds that a step of all members takes, each way."""
+    for way, ready in running.items():
+        times[way].append(timed(ready.steps, ready.count))
+
+
 def timed(function: Steps, count: int) -> float:
     """Return the seconds a step of all members takes."""
     began = time.perf_counter()
@@ -249,10 +242,10 @@ def timed(function: Steps, count: int) -> float:
 
 
 def cell(
-    times: list[float], members: int, work: Workload, compiled: float, best: float
+    times: list[float], work: Workload, ready: Running, best: float
 ) -> dict[str, Any]:
     """Return the figures of one way."""
-    each = sorted(1e3 * t / members for t in times)
+    each = sorted(1e3 * t / work.config.members for t in times)
     middle = statistics.median(each)
     gflops = step_flops(work) / middle / 1e6
     return {
@@ -262,7 +255,8 @@ def cell(
         "examples_per_second": 1e3 * work.recipe.batch_size / middle,
         "gflops": gflops,
         "share": gflops / best,
-        "compile_seconds": compiled,
+        "compile_seconds": ready.compile_seconds,
+        "loss": ready.loss,
     }
 
 
@@ -322,37 +316,22 @@ def peak_of(row: str, members: int, way: str) -> int:
     return int(done.stdout)
 
 
-def growth(ways: dict[str, Any]) -> dict[str, Any]:
+def growth(ways: dict[str, Way]) -> dict[str, Any]:
     """Return ms a member-step of the small networks, by the number of members."""
     found: dict[str, Any] = {}
     for name in GROWTH_ROWS:
         known: dict[str, float] = {}
         found[name] = {way: {} for way in ways}
         for members in GROWTH_MEMBERS:
-            done = measure(name, members, ways, 3, 15.0, known, [], whole=False)
-            for way, figures in done["ways"].items():
-                if not figures["predicted"]:
-                    found[name][way][members] = figures["ms"]
+            work = workload(ROWS[name], members)
+            running = begin(ROWS[name], work, ways, 3, 15.0, known)
+            times: dict[str, list[float]] = {way: [] for way in running}
+            for _ in range(3):
+                take_turn(running, times)
+            for way, each in times.items():
+                known[way] = 1e3 * statistics.median(each) / members
+                found[name][way][members] = known[way]
     return found
-
-
-def workload(row: Row, members: int) -> Workload:
-    """Return a run of a row's network, planned, on data that it can learn."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
-    noise = rng.integers(0, 128, (EXAMPLES, *row.shape))
-    inputs = (noise + rng.integers(0, 128, (10, *row.shape))[labels]).astype(np.uint8)
-    data = from_arrays("patterns", inputs, labels, inputs[:100], np.arange(100) % 10)
-    config = RunConfig(
-        data="patterns",
-        model=row.model,
-        members=members,
-        optimizer="momentum",
-        momentum=MOMENTUM,
-        learning_rate=RATE,
-        batch_size=row.batch,
-    )
-    return prepare(config, data, jax.devices()[:members], measure="always")
 
 
 def step_flops(work: Workload) -> float:
@@ -364,265 +343,6 @@ def step_flops(work: Workload) -> float:
     layers = layer_flops(work.recipe.model, work.dataset.input_shape)
     return work.recipe.batch_size * (3 * sum(layers) - layers[0])
 
-
-# ---- the ways
-
-
-def _ensemble(work: Workload, plan: Plan) -> Steps:
-    made = Ensemble(work.recipe, work.config, plan, work.examples(), work.devices)
-    made.begin(0, work.config.members)
-    held = [made.init()]
-    order = made.order(0)
-
-    def steps(count: int) -> float:
-        losses = np.zeros(1)
-        for start in range(0, count, work.recipe.steps_per_epoch):
-            size = min(count - start, work.recipe.steps_per_epoch)
-            held[0], losses = made.train_segment(held[0], order, 0, size)
-        return float(losses.mean())
-
-    return steps
-
-
-def evaluate_way(work: Workload) -> Callable[[], float]:
-    """Return a function that evaluates every example with every member, timed."""
-    examples = work.examples()
-    made = Ensemble(work.recipe, work.config, work.plan, examples, work.devices)
-    made.begin(0, work.config.members)
-    state = made.init()
-
-    def evaluate() -> float:
-        began = time.perf_counter()
-        made.predict(state)
-        return time.perf_counter() - began
-
-    return evaluate
-
-
-def jaxorder_way(row: Row, work: Workload) -> Steps:
-    """Return steps as jaxorder plans them."""
-    del row
-    return _ensemble(work, work.plan)
-
-
-def vmap_way(row: Row, work: Workload) -> Steps:
-    """Return one jitted step of `jax.vmap` over members, on one device."""
-    del row
-    recipe, examples = work.recipe, jax.device_put(work.examples())
-    streams = member_streams(work.config, 0, work.config.members)
-    held = [jax.jit(jax.vmap(lambda s: member.init(recipe, s)))(streams)]
-    orders = _orders(recipe, streams)
-
-    def one(state: Any, streams: Any, order: Any, examples: Any, at: Any) -> Any:
-        return member.train_step(recipe, state, streams, order, examples, at)
-
-    step = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None, None)), donate_argnums=(0,))
-
-    def steps(count: int) -> float:
-        losses = []
-        for i in range(count):
-            at = np.int32(i % recipe.steps_per_epoch)
-            held[0], loss = step(held[0], streams, orders, examples, at)
-            losses.append(loss)
-        jax.block_until_ready(held)
-        return float(np.mean(jax.device_get(losses)))
-
-    return steps
-
-
-def _orders(recipe: Recipe, streams: Any) -> Any:
-    return jax.jit(jax.vmap(lambda s: member.epoch_order(recipe, s, jnp.int32(0))))(
-        streams
-    )
-
-
-def loop_way(row: Row, work: Workload) -> Steps:
-    """Return one jitted step, called in a Python loop over members."""
-    del row
-    recipe, examples = work.recipe, jax.device_put(work.examples())
-    streams = member_streams(work.config, 0, work.config.members)
-    count = work.config.members
-    own = [jax.tree.map(lambda k, i=i: k[i], streams) for i in range(count)]
-    orders = list(_orders(recipe, streams))
-    init = jax.jit(lambda s: member.init(recipe, s))
-    states = [init(s) for s in own]
-    step = jax.jit(lambda *a: member.train_step(recipe, *a), donate_argnums=(0,))
-
-    def steps(count: int) -> float:
-        losses = []
-        for i in range(count):
-            at = np.int32(i % recipe.steps_per_epoch)
-            for m, (streams, order) in enumerate(zip(own, orders, strict=True)):
-                states[m], loss = step(states[m], streams, order, examples, at)
-                losses.append(loss)
-        jax.block_until_ready(states)
-        return float(np.mean(jax.device_get(losses)))
-
-    return steps
-
-
-def torch_way(row: Row, work: Workload) -> Steps:
-    """Return PyTorch's members one by one."""
-    import torch
-
-    inputs, labels, standard = _torch_data(work)
-    models = [_torch_model(row) for _ in range(work.config.members)]
-    rules = [
-        torch.optim.SGD(m.parameters(), lr=RATE, momentum=MOMENTUM) for m in models
-    ]
-    orders = [torch.randperm(EXAMPLES) for _ in models]
-
-    def steps(count: int) -> float:
-        total = torch.zeros(())
-        for i in range(count):
-            start = i * row.batch % (EXAMPLES - row.batch)
-            for model, rule, order in zip(models, rules, orders, strict=True):
-                at = order[start : start + row.batch]
-                logits = model(standard(inputs[at]))
-                loss = torch.nn.functional.cross_entropy(logits, labels[at])
-                rule.zero_grad(set_to_none=True)
-                loss.backward()
-                rule.step()
-                total += loss.detach()
-        return float(total) / count / len(models)
-
-    return steps
-
-
-def torch_vmap_way(row: Row, work: Workload) -> Steps:
-    """Return PyTorch's members stacked, under `torch.func.vmap`."""
-    import torch
-    from torch.func import functional_call, grad_and_value, stack_module_state, vmap
-
-    inputs, labels, standard = _torch_data(work)
-    models = [_torch_model(row) for _ in range(work.config.members)]
-    params, _ = stack_module_state(models)
-    params = {k: v.detach() for k, v in params.items()}
-    speeds = {k: torch.zeros_like(v) for k, v in params.items()}
-    orders = torch.stack([torch.randperm(EXAMPLES) for _ in models])
-
-    def loss(one: dict, x: Any, y: Any) -> Any:
-        logits = functional_call(models[0], one, (x,))
-        return torch.nn.functional.cross_entropy(logits, y)
-
-    gradients = vmap(grad_and_value(loss), randomness="different")
-
-    def steps(count: int) -> float:
-        total = torch.zeros(())
-        for i in range(count):
-            start = i * row.batch % (EXAMPLES - row.batch)
-            at = orders[:, start : start + row.batch]
-            found, losses = gradients(params, standard(inputs[at]), labels[at])
-            total += losses.mean()
-            for name, value in found.items():
-                speeds[name].mul_(MOMENTUM).add_(value)
-                params[name].sub_(RATE * speeds[name])
-        return float(total) / count
-
-    return steps
-
-
-def _torch_data(work: Workload) -> Any:
-    """Return images, labels, and what standardises a batch of images."""
-    import torch
-
-    train, examples = work.dataset.train, work.examples()
-    images = torch.tensor(np.moveaxis(train.inputs, -1, 1))
-    mean, deviation = (
-        torch.tensor(np.asarray(x)).reshape(-1, 1, 1)
-        for x in (examples.mean, examples.deviation)
-    )
-
-    def standard(inputs: Any) -> Any:
-        inputs = inputs.float().sub_(mean).div_(deviation)
-        # with a member axis there is no such format
-        if inputs.dim() == 4:
-            return inputs.contiguous(memory_format=torch.channels_last)
-        return inputs
-
-    return images, torch.tensor(train.labels).long(), standard
-
-
-def _torch_model(row: Row) -> Any:
-    from torch import channels_last, nn
-
-    height, width, channels = row.shape
-    if row.model.startswith("mlp"):
-        sizes = [int(w) for w in row.model.split("=")[1].split("-")]
-        layers: list[Any] = [nn.Flatten()]
-        for a, b in zip([height * width * channels, *sizes], sizes, strict=False):
-            layers += [nn.Linear(a, b), nn.ReLU()]
-        return _as_ours(nn.Sequential(*layers, nn.Linear(sizes[-1], 10)))
-    if row.model == "resnet18":
-        return _torch_resnet18(channels).to(memory_format=channels_last)
-    small = row.model == "small_st_vgg"
-    blocks: list[Any] = []
-    for b, size in ((32, 3), (64, 3), *(() if small else ((128, 3), (256, 2)))):
-        blocks += [nn.Conv2d(channels, b, size, padding="same"), nn.ELU()]
-        blocks += [nn.Conv2d(b, b, size, padding="same"), nn.ELU(), nn.MaxPool2d(2)]
-        blocks += [nn.Dropout(0.25)]
-        channels, height, width = b, height // 2, width // 2
-    units = 256 if small else 512
-    dense = [nn.Linear(height * width * channels, units), nn.ELU(), nn.Dropout(0.5)]
-    model = nn.Sequential(*blocks, nn.Flatten(), *dense, nn.Linear(units, 10))
-    _as_ours(model)
-    for parameter in model.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.contiguous(memory_format=channels_last)
-    return model
-
-
-def _torch_resnet18(channels: int) -> Any:
-    from torch import nn
-
-    def convolved(before: int, after: int, size: int, stride: int) -> Any:
-        return nn.Sequential(
-            nn.Conv2d(before, after, size, stride, size // 2, bias=False),
-            nn.GroupNorm(32, after),
-        )
-
-    class Block(nn.Module):
-        def __init__(self, before: int, after: int, stride: int) -> None:
-            super().__init__()
-            self.first = convolved(before, after, 3, stride)
-            self.second = convolved(after, after, 3, 1)
-            same = stride == 1 and before == after
-            self.beside = nn.Identity() if same else convolved(before, after, 1, stride)
-
-        def forward(self, x: Any) -> Any:
-            y = self.second(nn.functional.relu(self.first(x)))
-            return nn.functional.relu(self.beside(x) + y)
-
-    layers: list[Any] = [convolved(channels, 64, 3, 1), nn.ReLU()]
-    before = 64
-    for after, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        layers += [Block(before, after, stride), Block(after, after, 1)]
-        before = after
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10)]
-    return _as_ours(nn.Sequential(*layers))
-
-
-def _as_ours(model: Any) -> Any:
-    """Draw weights as jaxorder's layers do."""
-    from torch import nn
-
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d):
-            nn.init.kaiming_normal_(layer.weight)
-        elif isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-        if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None:
-            nn.init.zeros_(layer.bias)  # pyright: ignore[reportArgumentType]
-    return model
-
-
-WAYS = {
-    "jaxorder": jaxorder_way,
-    "vmap": vmap_way,
-    "loop": loop_way,
-    "torch": torch_way,
-    "torch_vmap": torch_vmap_way,
-}
 
 if __name__ == "__main__":
     sys.exit(app())
