@@ -17,7 +17,6 @@ from cyclopts import App
 
 from jaxorder.config import RunConfig
 from jaxorder.ensemble.devices import spread_over_cores
-from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.record import BlockWriter, read_commit
 from jaxorder.run.training import load_for
 from jaxorder.run.workload import create, prepare
@@ -41,7 +40,7 @@ def main(
     )
     config = dataclasses.replace(config, snapshots="epoch")
     work = prepare(config, load_for(config), devices)
-    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), devices)
+    made = work.ensemble()
     made.begin(0, members)
     state = made.init()
     made.predict(state)

@@ -263,7 +263,7 @@ def cell(
 def evaluated(times: list[float], work: Workload, best: float) -> dict[str, float]:
     """Return the figures of the evaluation."""
     rate = work.config.members * work.evaluated / statistics.median(times)
-    flops = forward_flops(work.recipe.model, work.dataset.input_shape)
+    flops = forward_flops(work.recipe.model)
     gflops = rate * flops / 1e9
     return {"examples_per_second": rate, "gflops": gflops, "share": gflops / best}
 
@@ -340,7 +340,7 @@ def step_flops(work: Workload) -> float:
     Three times the forward pass's matrix products and convolutions (forward, gradient
     of the weights, gradient of the inputs), less the first layer's gradient of inputs.
     """
-    layers = layer_flops(work.recipe.model, work.dataset.input_shape)
+    layers = layer_flops(work.recipe.model)
     return work.recipe.batch_size * (3 * sum(layers) - layers[0])
 
 

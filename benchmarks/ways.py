@@ -15,7 +15,6 @@ import numpy as np
 from jaxorder.config import RunConfig
 from jaxorder.data import from_arrays
 from jaxorder.ensemble import member
-from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Recipe
 from jaxorder.ensemble.streams import member_streams
 from jaxorder.run.workload import Workload, prepare
@@ -78,8 +77,7 @@ def workload(row: Row, members: int) -> Workload:
 
 def evaluate_way(work: Workload) -> Callable[[], float]:
     """Return a function that evaluates every example with every member, timed."""
-    examples = work.examples()
-    made = Ensemble(work.recipe, work.config, work.plan, examples, work.devices)
+    made = work.ensemble()
     made.begin(0, work.config.members)
     state = made.init()
 
@@ -94,8 +92,7 @@ def evaluate_way(work: Workload) -> Callable[[], float]:
 def jaxorder_way(row: Row, work: Workload) -> Steps:
     """Return steps as jaxorder plans them."""
     del row
-    examples = work.examples()
-    made = Ensemble(work.recipe, work.config, work.plan, examples, work.devices)
+    made = work.ensemble()
     made.begin(0, work.config.members)
     held = [made.init()]
     order = made.order(0)

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
         tp_agreement,
     )
     from jaxorder.config import RunConfig
-    from jaxorder.data import Dataset
+    from jaxorder.data import Dataset, Split, from_arrays
     from jaxorder.errors import RequestError
     from jaxorder.report import write_report
     from jaxorder.run.folder import Run, open_run
+    from jaxorder.run.join import join_scores
     from jaxorder.run.training import resume, train
 
 __version__ = "0.1.0"
@@ -29,11 +30,14 @@ __all__ = [
     "RequestError",
     "Run",
     "RunConfig",
+    "Split",
     "accessibility",
     "bimodality",
     "classification_agreement",
     "compare",
     "fleiss_kappa",
+    "from_arrays",
+    "join_scores",
     "open_run",
     "resume",
     "scores",
@@ -54,6 +58,9 @@ _ANALYSIS = {
 _MODULES = {
     **dict.fromkeys(_ANALYSIS, "jaxorder.analysis"),
     "Dataset": "jaxorder.data",
+    "Split": "jaxorder.data",
+    "from_arrays": "jaxorder.data",
+    "join_scores": "jaxorder.run.join",
     "RequestError": "jaxorder.errors",
     "Run": "jaxorder.run.folder",
     "RunConfig": "jaxorder.config",

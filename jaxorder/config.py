@@ -22,6 +22,9 @@ Precision = Literal["float32", "bfloat16"]
 Order = Literal["member", "shared"]
 Keep = Literal["last", "log", "all"]
 Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"]
+Noise = Literal["symmetric", "pair", "shuffle"]
+Duplicates = Literal["exact", "near"]
+Augmentation = Literal["flip", "crop"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +34,20 @@ class StudyOptions:
     An option of None takes the architecture's default, which `plan` prints.
 
     Attributes:
-        data: Source of the data: digits, mnist, fashion_mnist, npz:PATH.
+        data: Source of the data, as `jaxorder data list` lists them.
         data_dir: Folder of prepared TFDS data sets (else TFDS's own).
+        resize: Bring images to so many pixels a side.
+        classes: Keep these classes only, by number or name, joined by commas.
+        drop_duplicates: Drop examples that are exactly or nearly an earlier one.
         train_examples: Train on so many, a fixed stratified choice.
         test_examples: Test on so many, a fixed stratified choice.
+        label_noise: Share of the training labels to change.
+        noise: To any other class, to the next class, or among the chosen examples.
+        noise_seed: Seed of the label noise.
+        shuffle_labels: Shuffle all training labels.
+        shuffle_seed: Seed of the shuffled labels.
+        pca: Project the inputs on so many principal components.
+        augment: Flip and crop training images at random (crop: shifts).
         members: Networks an ensemble.
         epochs: Passes through the training examples.
         seed: Seed of the study; every member's streams come from it.
@@ -56,12 +69,24 @@ class StudyOptions:
         block_members: Members trained in one pass (else as memory allows).
         plan: How members are mapped: auto (what is fastest in a trial), sequential,
             vmap, chunks; with :key=value,... of convolution, size, devices.
+        device_memory: Bytes of a device that the data may take, as 500MB or 2GB; more
+            are streamed, which needs --order shared (else what the device has).
     """
 
     data: str
     data_dir: Path | None = None
+    resize: int | None = None
+    classes: str | None = None
+    drop_duplicates: Duplicates | None = None
     train_examples: int | None = None
     test_examples: int | None = None
+    label_noise: float = 0.0
+    noise: Noise = "symmetric"
+    noise_seed: int = 0
+    shuffle_labels: bool = False
+    shuffle_seed: int = 0
+    pca: int | None = None
+    augment: tuple[Augmentation, ...] = ()
     members: int = 16
     epochs: int = 30
     seed: int = 0
@@ -81,25 +106,32 @@ class StudyOptions:
     checkpoint_seconds: float = 30.0
     block_members: int | None = None
     plan: str = "auto"
+    device_memory: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("members", "epochs"):
             _check_whole(name, getattr(self, name), least=1)
         for name in (
+            "resize",
             "train_examples",
             "test_examples",
+            "pca",
             "batch_size",
             "record_examples",
             "block_members",
         ):
             if getattr(self, name) is not None:
                 _check_whole(name, getattr(self, name), least=1)
-        _check_whole("seed", self.seed, least=0, most=2**32 - 1)
+        for name in ("seed", "noise_seed", "shuffle_seed"):
+            _check_whole(name, getattr(self, name), least=0, most=2**32 - 1)
+        _check_share("label_noise", self.label_noise)
         _check_range("learning_rate", self.learning_rate, above=0.0)
         _check_range("momentum", self.momentum, least=0.0, below=1.0)
         _check_range("weight_decay", self.weight_decay, least=0.0)
         _check_range("checkpoint_seconds", self.checkpoint_seconds, least=0.0)
         _check_choices(self)
+        if self.device_memory is not None:
+            parse_bytes(self.device_memory, "--device-memory")
         parse_snapshots(self.snapshots)
         parse_model(self.plan, option="--plan")
 
@@ -141,6 +173,7 @@ def to_json(options: StudyOptions) -> dict[str, Any]:
         if options.data_dir is None
         else str(Path(options.data_dir).absolute()),
         "record": list(options.record),
+        "augment": list(options.augment),
     }
 
 
@@ -158,6 +191,7 @@ def _from_json(document: Mapping[str, Any]) -> dict[str, Any]:
     return dict(document) | {
         "data_dir": None if folder is None else Path(folder),
         "record": tuple(document["record"]),
+        "augment": tuple(document.get("augment", ())),
     }
 
 
@@ -203,6 +237,29 @@ def _check_range(
     )
 
 
+def _check_share(field: str, value: object) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (number and 0 <= value <= 1):  # pyright: ignore[reportOperatorIssue]
+        raise RequestError(f"{option_name(field)} {value}: must be from 0 to 1")
+
+
+def parse_bytes(text: str, option: str) -> int:
+    """Return bytes given as a number with B, KB, MB, GB or TB, powers of 1000.
+
+    Raises:
+        RequestError: Where the text is none.
+
+    Example:
+        >>> parse_bytes("1.5GB", "--device-memory")
+        1500000000
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b", text.strip().lower())
+    if not found:
+        raise RequestError(f"{option} {text}: must be bytes, as 500MB or 2GB")
+    number, unit = found.groups()
+    return int(float(number) * 1000 ** " kmgt".index(unit or " "))
+
+
 def _check_choices(options: StudyOptions) -> None:
     choices = {
         "optimizer": (*get_args(Optimizer), None),
@@ -210,15 +267,19 @@ def _check_choices(options: StudyOptions) -> None:
         "precision": get_args(Precision),
         "order": get_args(Order),
         "keep_checkpoints": get_args(Keep),
+        "noise": get_args(Noise),
+        "drop_duplicates": (*get_args(Duplicates), None),
     }
     for field, allowed in choices.items():
         _check_choice(field, getattr(options, field), allowed)
-    for quantity in options.record:
-        _check_choice("record", quantity, get_args(Quantity))
-    if len(set(options.record)) < len(options.record):
-        raise RequestError(
-            f"--record {' '.join(options.record)}: must name each quantity once"
-        )
+    for field, allowed in (("record", Quantity), ("augment", Augmentation)):
+        given = getattr(options, field)
+        for each in given:
+            _check_choice(field, each, get_args(allowed))
+        if len(set(given)) < len(given):
+            raise RequestError(
+                f"{option_name(field)} {' '.join(given)}: must name each once"
+            )
 
 
 def _check_choice(field: str, value: object, allowed: Sequence[object]) -> None:

@@ -9,9 +9,9 @@ chunks are complete and on disk; readers trust nothing beyond it.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,7 @@ from jaxorder.files import read_json, sync, write_json
 
 RECORD = "record.zarr"
 COMMITS = "commits"
+HELD_BYTES = 64 << 20  # of snapshots, before they are written also without a commit
 Floats = Float[np.ndarray, "member example"]
 
 
@@ -36,6 +37,13 @@ def not_recorded(kind: np.dtype) -> int:
     return int(np.iinfo(kind).max)
 
 
+class Named(NamedTuple):
+    """An array and what its axes are called."""
+
+    values: np.ndarray
+    dimensions: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class RecordedSplit:
     """The examples of a split that are recorded.
@@ -43,10 +51,12 @@ class RecordedSplit:
     Attributes:
         label: What the members are trained towards.
         example_id: Positions in the named source.
+        columns: What else is known of each, by name.
     """
 
     label: Integer[np.ndarray, "example"]
     example_id: Int[np.ndarray, "example"]
+    columns: Mapping[str, Shaped[np.ndarray, "example"]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class Layout:
         classes: Names of the classes.
         block: Members a block; the last block may hold fewer.
         quantities: Recorded beside the predictions.
-        inputs: Mean and deviation that the inputs were standardised by.
+        inputs: What the inputs were standardised and projected by.
     """
 
     steps: Int[np.ndarray, "snapshot"]
@@ -71,7 +81,7 @@ class Layout:
     classes: Sequence[str]
     block: int
     quantities: Sequence[str]
-    inputs: Mapping[str, np.ndarray]
+    inputs: Mapping[str, Named]
 
 
 def create(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
@@ -85,8 +95,8 @@ def create(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
     root = zarr.create_group(
         path, attributes={"class_names": list(layout.classes), **attributes}
     )
-    for name, values in layout.inputs.items():
-        _store(root, name, values, ("input_axis",))
+    for name, named in layout.inputs.items():
+        _store(root, name, *named)
     for name, split in layout.splits.items():
         _create_split(root.create_group(name), layout, split, attributes)
 
@@ -109,6 +119,8 @@ def _create_split(
     _store(group, "seed", layout.seeds, ("member",))
     _store(group, "example_id", split.example_id, ("example",))
     _store(group, "label", split.label, ("example",))
+    for name, column in split.columns.items():
+        _store(group, name, column, ("example",))
     _reserve(group, layout, "finite", np.dtype(bool), False)
     kind = prediction_type(len(layout.classes))
     _reserve(group, layout, "prediction", kind, not_recorded(kind), len(split.label))
@@ -168,6 +180,10 @@ class Commit:
 class BlockWriter:
     """Writes the snapshots of one block of members, and its commit counter.
 
+    Snapshots are held until a commit, or until they are many, and written together:
+    zarr takes milliseconds a call, as long as small networks take for an evaluation.
+    Nothing is lost thereby, since readers trust committed snapshots only.
+
     Args:
         run: Folder of the run.
         first: First member of the block.
@@ -178,7 +194,11 @@ class BlockWriter:
         self._run = run
         self._record = zarr.open_group(run / RECORD, mode="r+")
         self._members = slice(first, first + members)
+        self._arrays: dict[tuple[str, str], zarr.Array] = {}
         self._unsynced: set[Path] = set()
+        # by split and array: the first snapshot held, and those from there on
+        self._held: dict[tuple[str, str], tuple[int, list[np.ndarray]]] = {}
+        self._held_bytes = 0
 
     def write(
         self,
@@ -191,27 +211,30 @@ class BlockWriter:
 
         Args:
             split: Name of the split.
-            snapshot: Position on the snapshot axis.
+            snapshot: Position on the snapshot axis; the one after the last written, or
+                after those that were committed.
             finite: Members whose values count; the others become "not recorded".
             values: Arrays by name; `prediction` among them.
         """
-        self._write(split, snapshot, "finite", finite)
+        self._hold(split, "finite", snapshot, finite)
         for name, array in values.items():
             fill = self._array(split, name).fill_value
             mask = finite.reshape(-1, *[1] * (array.ndim - 1))
-            self._write(split, snapshot, name, np.where(mask, array, fill))
+            self._hold(split, name, snapshot, np.where(mask, array, fill))
+        if self._held_bytes > HELD_BYTES:
+            self.flush()
 
     def read(self, split: str, snapshot: int) -> Shaped[np.ndarray, "member example"]:
         """Return the predictions written at a snapshot."""
-        array = self._array(split, "prediction")
-        return np.asarray(array[snapshot, self._members])
+        return self._read(split, "prediction", snapshot)
 
     def read_finite(self, split: str, snapshot: int) -> Bool[np.ndarray, "member"]:
         """Return the members that were finite at a snapshot."""
-        return np.asarray(self._array(split, "finite")[snapshot, self._members])
+        return self._read(split, "finite", snapshot)
 
     def commit(self, commit: Commit) -> None:
         """Put all that was written on the disk, then move the block's counter."""
+        self.flush()
         record = self._run / RECORD
         # a snapshot's chunks lie in folders of their own, which are new names too
         folders = {
@@ -227,21 +250,43 @@ class BlockWriter:
             _commit_path(self._run, commit.first, commit.members), asdict(commit)
         )
 
-    def _array(self, split: str, name: str) -> zarr.Array:
-        array = self._record[f"{split}/{name}"]
-        assert isinstance(array, zarr.Array)
-        return array
+    def flush(self) -> None:
+        """Write what is held, one call an array; it is not committed by that."""
+        for (split, name), (first, held) in self._held.items():
+            array = self._array(split, name)
+            array[first : first + len(held), self._members] = np.stack(held)
+            chunk = self._members.start // array.chunks[1]
+            for snapshot in range(first, first + len(held)):
+                key = array.metadata.encode_chunk_key(
+                    (snapshot, chunk) + (0,) * (array.ndim - 2)
+                )
+                path = self._run / RECORD / split / name / key
+                if path.exists():  # a chunk of fill values alone is not stored
+                    self._unsynced.add(path)
+        self._held.clear()
+        self._held_bytes = 0
 
-    def _write(self, split: str, snapshot: int, name: str, values: np.ndarray) -> None:
-        array = self._array(split, name)
-        array[snapshot, self._members] = values.astype(array.dtype)
-        chunk = self._members.start // array.chunks[1]
-        key = array.metadata.encode_chunk_key(
-            (snapshot, chunk) + (0,) * (array.ndim - 2)
-        )
-        path = self._run / RECORD / split / name / key
-        if path.exists():  # a chunk of fill values alone is not stored
-            self._unsynced.add(path)
+    def _array(self, split: str, name: str) -> zarr.Array:
+        if (split, name) not in self._arrays:  # to open one is to read a file
+            array = self._record[f"{split}/{name}"]
+            assert isinstance(array, zarr.Array)
+            self._arrays[split, name] = array
+        return self._arrays[split, name]
+
+    def _read(self, split: str, name: str, snapshot: int) -> np.ndarray:
+        first, held = self._held.get((split, name), (0, []))
+        if 0 <= snapshot - first < len(held):
+            return held[snapshot - first]
+        return np.asarray(self._array(split, name)[snapshot, self._members])
+
+    def _hold(self, split: str, name: str, snapshot: int, values: np.ndarray) -> None:
+        first, held = self._held.get((split, name), (snapshot, []))
+        if snapshot != first + len(held):
+            self.flush()
+            first, held = snapshot, []
+        held.append(values.astype(self._array(split, name).dtype))
+        self._held[split, name] = first, held
+        self._held_bytes += held[-1].nbytes
 
 
 def _commit_path(run: Path, first: int, members: int) -> Path:

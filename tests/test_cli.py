@@ -454,7 +454,7 @@ def test_compare_says_how_alike_two_runs_are(study: Path, done: Done) -> None:
         document(done("compare", *runs, "--json", "--split=train"))["examples"] == 100
     )
     printed = done("compare", *runs)
-    assert "test examples" in printed
+    assert "test examples" in " ".join(printed.split())
     assert "kendall" in printed
 
 
@@ -495,6 +495,43 @@ def test_a_data_set_is_described(done: Done, here: Path) -> None:
     assert (found["train"], found["test"], found["classes"]) == (12, 6, 3)
 
 
+def test_examples_of_a_data_set_are_shown(done: Done, here: Path) -> None:
+    printed = done("data", "info", "digits", "--out=grid.png")
+    assert any(mark in printed for mark in "@%#")
+    names = printed.splitlines()[-2].split()
+    assert names == ["5", "6", "7", "8", "9"]
+    assert (here / "grid.png").read_bytes().startswith(b"\x89PNG")
+    (here / "train.csv").write_text("text,label\nred apple,fruit\nold oak,tree\n")
+    (here / "test.csv").write_text("text,label\ngreen apple,fruit\noak,tree\n")
+    printed = done("data", "info", f"text:{here},length=3")
+    assert printed.splitlines()[-2:] == ["fruit: red apple ...", "tree: old oak ..."]
+    assert done("data", "info", "gaussian:classes=3").strip()
+
+
+def test_pictures_that_cannot_be_drawn_are_refused(complaint: Complaint) -> None:
+    digits = ["data", "info", "digits"]
+    assert "--out it.txt: must end in" in complaint([*digits, "--out=it.txt"])
+    gaussian = ["data", "info", "gaussian", "--out=it.png"]
+    assert "the inputs of gaussian are no images" in complaint(gaussian)
+
+
+def test_images_of_a_folder_are_brought_to_one_size(done: Done, here: Path) -> None:
+    from PIL import Image
+
+    for i, path in enumerate(("train/a", "train/b", "test/a", "test/b")):
+        (here / "it" / path).mkdir(parents=True)
+        Image.new("L", (5 + i, 7), 50 * i).save(here / "it" / path / "one.png")
+    found = document(done("data", "info", "folder:it", "--resize=4", "--json"))
+    assert found["input_shape"] == [4, 4, 1]
+
+
+def test_a_set_is_prepared_without_tensorflow(done: Done, complaint: Complaint) -> None:
+    """Its errors come through; the sets themselves are tested beside the module."""
+    words = ["data", "prepare", "mnist", "--from=nowhere", "--data-dir=sets"]
+    assert "data prepare mnist: " in complaint(words)
+    assert "tensorflow" in complaint(["data", "prepare", "svhn", "--data-dir=sets"])
+
+
 # ---- help
 
 COMMANDS = [
@@ -509,6 +546,7 @@ COMMANDS = [
     ["data"],
     ["data", "list"],
     ["data", "info"],
+    ["data", "prepare"],
 ]
 
 

@@ -22,6 +22,7 @@ class FakeRun:
 
     name: str
     splits: dict
+    labels: str = "label"
 
     def record(self, split):
         return self.splits[split]

@@ -129,7 +129,7 @@ def test_recorded_quantities_are_known_and_named_once() -> None:
         "probability"
     )
     assert message_of(record=("loss", "margin", "loss")) == (
-        "--record loss margin loss: must name each quantity once"
+        "--record loss margin loss: must name each once"
     )
 
 
@@ -163,8 +163,18 @@ def test_options_are_frozen() -> None:
 EVERYTHING = RunConfig(
     data="npz:some where/data.npz",
     data_dir=Path("/data/tfds"),
+    resize=16,
+    classes="3,5",
+    drop_duplicates="near",
     train_examples=100,
     test_examples=50,
+    label_noise=0.2,
+    noise="pair",
+    noise_seed=1,
+    shuffle_labels=True,
+    shuffle_seed=2,
+    pca=5,
+    augment=("flip", "crop"),
     members=3,
     epochs=2,
     seed=7,
@@ -184,6 +194,7 @@ EVERYTHING = RunConfig(
     checkpoint_seconds=1.5,
     block_members=2,
     plan="chunks:size=2",
+    device_memory="2GB",
     model="mlp:widths=8",
 )
 

@@ -1,5 +1,7 @@
+import dataclasses
 import hashlib
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -27,18 +29,40 @@ from jaxorder.data.prepared import find_prepared, tfds_folder
 from jaxorder.data.sources import SOURCES
 from jaxorder.errors import RequestError
 
-# npz and tiny sets count primes, which no batch size divides
+# what we make here counts primes, which no batch size divides
 SIZES = {
     "digits": (1297, 500),
     "mnist": (60000, 10000),
     "fashion_mnist": (60000, 10000),
+    "tfds": (60000, 10000),
+    "cifar10": (103, 37),
+    "cifar100": (103, 37),
+    "folder": (103, 37),
     "npz": (103, 37),
+    "text": (103, 37),
+    "newsgroups20": (11314, 7532),
+    "gabor": (2000, 1000),
+    "gaussian": (2000, 1000),
+    "graded": (2000, 1000),
 }
 SHAPES = {
     "digits": (8, 8, 1),
     "mnist": (28, 28, 1),
     "fashion_mnist": (28, 28, 1),
+    "tfds": (28, 28, 1),
+    "cifar10": (32, 32, 3),
+    "cifar100": (32, 32, 3),
+    "folder": (5, 4, 3),
     "npz": (5, 4, 3),
+    "text": (6,),
+    "newsgroups20": (200,),
+    "gabor": (16, 16, 1),
+    "gaussian": (100,),
+    "graded": (8, 8, 1),
+}
+TYPES = {
+    **dict.fromkeys(("digits", "gabor", "gaussian", "graded"), np.float32),
+    **dict.fromkeys(("text", "newsgroups20"), np.int32),
 }
 DIGITS_DIGEST = "44c4d2da8cd35deb161bd6c61363e11c72b3249221cd1132ad616afa93590535"
 
@@ -61,14 +85,51 @@ def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
     return message
 
 
-def tiny_prepared(folder: Path, name: str = "mnist") -> Path:
-    """Prepare 23 + 11 random images of 3 classes as TFDS would; return their folder."""
+def write_folder(path: Path) -> str:
+    """Write 103 + 37 random images of 3 classes; return the source."""
+    from PIL import Image
+
+    made = arrays()
+    for split in ("train", "test"):
+        images, labels = made[f"{split}_inputs"], made[f"{split}_labels"]
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            file = path / split / f"class{label}" / f"{i:03}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(file)
+    return f"folder:{path}"
+
+
+def write_text(path: Path) -> str:
+    """Write 103 + 37 random texts of 3 classes; return the source."""
+    rng = np.random.default_rng(0)
+    words = ["ant", "bee", "cat", "dog", "eel", "fox"]
+    rows = [
+        {
+            "text": " ".join(rng.choice(words, 7)),
+            "label": f"class {i % 3}",
+        }
+        for i in range(140)
+    ]
+    path.mkdir()
+    for name, part in (("train", rows[:103]), ("test", rows[103:])):
+        lines = "".join(json.dumps(row) + "\n" for row in part)
+        (path / f"{name}.jsonl").write_text(lines)
+    return f"text:{path},length=6"
+
+
+def tiny_prepared(
+    folder: Path,
+    name: str = "mnist",
+    shape: tuple[int, int, int] = (28, 28, 1),
+    sizes: tuple[int, int] = (23, 11),
+) -> Path:
+    """Prepare random images of 3 classes as TFDS would; return their folder."""
     import tensorflow_datasets as tfds
     from PIL import Image
 
     features = tfds.features.FeaturesDict(
         {
-            "image": tfds.features.Image(shape=(28, 28, 1)),
+            "image": tfds.features.Image(shape=shape),
             "label": tfds.features.ClassLabel(names=["ant", "bee", "cat"]),
         }
     )
@@ -81,13 +142,13 @@ def tiny_prepared(folder: Path, name: str = "mnist") -> Path:
             return tfds.core.DatasetInfo(builder=self, features=features)
 
         def _split_generators(self, dl_manager: Any):
-            counts = {"train": 23, "test": 11}
+            counts = dict(zip(("train", "test"), sizes, strict=True))
             return {name: self._generate_examples(n) for name, n in counts.items()}
 
         def _generate_examples(self, count: int):
-            pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28))
+            pixels = np.random.default_rng(count).integers(0, 256, (count, *shape))
             for i, image in enumerate(pixels.astype(np.uint8)):
-                yield i, {"image": Image.fromarray(image), "label": i % 3}
+                yield i, {"image": Image.fromarray(image.squeeze()), "label": i % 3}
 
     Tiny.name = name
     Tiny(data_dir=folder, file_format="array_record").download_and_prepare(
@@ -115,14 +176,25 @@ def npz_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", params=SOURCES)
-def request_of(request: pytest.FixtureRequest) -> tuple[str, str, Path | None]:
+def request_of(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, str, Path | None]:
     """Give each source: its name, how to ask for it, and its folder."""
     name = request.param
     if name == "npz":
         return name, f"npz:{request.getfixturevalue('npz_file')}", None
-    if name == "digits":
+    own = tmp_path_factory.mktemp(name)
+    if name == "folder":
+        return name, write_folder(own / "images"), None
+    if name == "text":
+        return name, write_text(own / "texts"), None
+    if name in ("cifar10", "cifar100"):
+        tiny_prepared(own, name, (32, 32, 3), (103, 37))
+        return name, name, own
+    if name in ("digits", "gabor", "gaussian", "graded"):
         return name, name, None
-    return name, name, request.getfixturevalue("real_data") / "tfds"
+    real = request.getfixturevalue("real_data") / "tfds"
+    return name, "tfds:fashion_mnist" if name == "tfds" else name, real
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +209,8 @@ class TestEverySource:
         assert dataset.input_shape == SHAPES[name]
         for split, size in zip((dataset.train, dataset.test), SIZES[name], strict=True):
             assert split.inputs.shape == (size, *SHAPES[name])
-            assert split.inputs.dtype == (np.float32 if name == "digits" else np.uint8)
+            assert split.inputs.dtype == TYPES.get(name, np.uint8)
+            assert split.tokens == (len(dataset.vocabulary) > 0)
             assert split.labels.dtype == np.int32
             assert split.ids.dtype == np.int64
             assert split.labels.shape == split.ids.shape == (size,)
@@ -176,13 +249,11 @@ class TestEverySource:
         _, dataset = loaded
         train = dataset.train
         inputs = train.inputs.copy()
-        inputs[-1, 2, 1, 0] = inputs[-1, 2, 1, 0] == 0
-        changed = Dataset(
-            dataset.name,
-            Split(inputs, train.labels, train.ids),
-            dataset.test,
-            dataset.class_names,
-        )
+        last = inputs.reshape(len(inputs), -1)[-1]
+        last[2] = last[2] == 0
+        columns, tokens = train.columns, train.tokens
+        split = Split(inputs, train.labels, train.ids, columns, tokens=tokens)
+        changed = dataclasses.replace(dataset, train=split)
         assert re.fullmatch("[0-9a-f]{64}", changed.digest)
         assert changed.digest != dataset.digest
 
@@ -228,11 +299,11 @@ class TestEverySource:
         assert message.endswith(f"give {k} to {test}")
 
     def test_is_in_the_catalog(self, request_of: tuple[str, str, Path | None]):
-        name, _, folder = request_of
+        name, source, folder = request_of
         entry = next(e for e in catalog(folder) if e.name.split(":")[0] == name)
-        if name != "npz":
+        if entry.train and "cifar" not in name:
             assert (entry.train, entry.test) == SIZES[name]
-            assert entry.classes == 10
+            assert entry.classes == len(load(source, data_dir=folder).class_names)
         assert entry.available
         assert entry.description.endswith(".")
         if SOURCES[name].prepared:
@@ -288,21 +359,21 @@ class TestPrepared:
         self, tiny: Path, own_cache: Path, damage: str
     ):
         digest = load("mnist", data_dir=tiny).digest
-        (entry,) = own_cache.iterdir()
+        (entry,) = (own_cache / "data").iterdir()
         whole = entry.read_bytes()
         middle = len(whole) // 2
         flipped = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
         broken = {"cut": whole[:middle], "flipped": flipped, "other": b"other"}
         entry.write_bytes(broken[damage])
         assert load("mnist", data_dir=tiny).digest == digest
-        assert [file.name for file in own_cache.iterdir()] == [entry.name]
+        assert [file.name for file in entry.parent.iterdir()] == [entry.name]
         assert entry.read_bytes() == whole
 
     def test_a_changed_source_is_decoded_again(self, tiny: Path, own_cache: Path):
         load("mnist", data_dir=tiny)
         os.utime(tiny / "mnist" / "3.0.1" / "dataset_info.json", (1, 1))
         load("mnist", data_dir=tiny)
-        assert len(list(own_cache.iterdir())) == 2
+        assert len(list((own_cache / "data").iterdir())) == 2
 
     def test_does_without_a_writable_cache(
         self, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -319,7 +390,7 @@ class TestPrepared:
 
         monkeypatch.setattr(np, "savez", full)
         assert load("mnist", data_dir=tiny).train.labels.size == 23
-        assert list(own_cache.iterdir()) == []
+        assert list((own_cache / "data").iterdir()) == []
 
     def test_refuses_what_is_not_prepared(self, tmp_path: Path):
         (tmp_path / "mnist" / "incomplete.X_3.0.1").mkdir(parents=True)
@@ -327,7 +398,7 @@ class TestPrepared:
         message = refusal(load, "mnist", data_dir=tmp_path)
         assert message.startswith(f"--data mnist: not prepared in {tmp_path} ")
         assert "--data-dir" in message
-        assert "tfds build mnist --file_format=array_record" in message
+        assert "jaxorder data prepare mnist --data-dir" in message
         entry = next(entry for entry in catalog(tmp_path) if entry.name == "mnist")
         assert not entry.available
         assert entry.where == str(tmp_path)
@@ -674,7 +745,8 @@ class TestNames:
     def test_refuses_unknown_sources(self):
         assert refusal(load, "imagenet") == (
             "--data 'imagenet': no such source; allowed are digits, mnist, "
-            "fashion_mnist, npz:PATH"
+            "fashion_mnist, cifar10, cifar100, tfds:NAME, "
+            "folder:PATH, npz:PATH, text:PATH, newsgroups20, gabor, gaussian, graded"
         )
 
     @pytest.mark.parametrize(

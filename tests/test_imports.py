@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 # from left to right; those of one level do not know each other
 LEVELS = (
     {"errors"},
-    {"files", "config"},
+    {"files", "config", "keys"},
     {"data"},
     {"models"},
     {"ensemble"},
@@ -32,6 +32,7 @@ NEEDS = {
     "analysis": {"errors"},
     "files": {"errors"},
     "config": {"errors"},
+    "keys": {"errors"},
     "record": {"errors", "files"},
     "checkpoint": {"errors"},
     "run.folder": {"errors", "files", "config", "record", "checkpoint"},
@@ -48,6 +49,17 @@ LAZY = {
     # only a set that is not in the cache is read by it
     ("data.prepared", "tensorflow_datasets"),
     ("data.prepared", "PIL"),
+    ("data.prepare", "tensorflow_datasets"),
+    ("data.prepare", "PIL"),
+    # only images in files of their own are decoded, only some are resized
+    ("data.folder", "PIL"),
+    ("data.pixels", "PIL"),
+    ("data.transform", "PIL"),
+    ("data.transform", "scipy"),
+    # only made Gaussians have a Bayes accuracy
+    ("data.made", "scipy"),
+    # only data that do not fit are read ahead
+    ("ensemble.stream", "grain"),
     # only the digits come with it
     ("data.sources", "sklearn"),
 }

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from jaxorder.errors import RequestError
-from jaxorder.models import ARCHITECTURES, build, options_text, parameter_count
+from jaxorder.models import (
+    ARCHITECTURES,
+    Inputs,
+    build,
+    options_text,
+    parameter_count,
+)
 from jaxorder.models.layers import keep_mask
 
 IMAGES = (8, 8, 1)
@@ -58,18 +64,18 @@ def inputs(shape: tuple[int, ...] = IMAGES, examples: int = 5) -> np.ndarray:
 
 @pytest.mark.parametrize(("text", "shape"), PARAMETERS)
 def test_parameters_are_those_counted_by_hand(text: str, shape: tuple) -> None:
-    assert parameter_count(build(text, shape, 10)) == PARAMETERS[text, shape]
+    assert parameter_count(build(text, Inputs(shape), 10)) == PARAMETERS[text, shape]
 
 
 @pytest.mark.parametrize("text", PUBLISHED)
 def test_parameters_are_those_published(text: str) -> None:
-    assert parameter_count(build(text, (224, 224, 3), 1000)) == PUBLISHED[text]
+    assert parameter_count(build(text, Inputs((224, 224, 3)), 1000)) == PUBLISHED[text]
 
 
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_the_first_weights_are_pinned(text: str) -> None:
     shape = SHAPES.get(text, IMAGES)
-    model = build(text, shape, 10)
+    model = build(text, Inputs(shape), 10)
     logits = model.logits(model.init(jax.random.key(0)), inputs(shape))
     assert logits.shape == (5, 10)
     assert logits.dtype == jnp.float32
@@ -79,13 +85,13 @@ def test_the_first_weights_are_pinned(text: str) -> None:
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_a_linear_network_is_affine_in_its_input(text: str) -> None:
     shape = SHAPES.get(text, IMAGES)
-    model = build(f"{text}:linear=true", shape, 10)
+    model = build(f"{text}:linear=true", Inputs(shape), 10)
     params = model.init(jax.random.key(0))
     a, b = inputs(shape)[:1], inputs(shape)[1:2]
     middle = model.logits(params, 0.3 * a + 0.7 * b)
     blend = 0.3 * model.logits(params, a) + 0.7 * model.logits(params, b)
     np.testing.assert_allclose(middle, blend, rtol=1e-4, atol=1e-5)
-    plain = build(text, shape, 10)
+    plain = build(text, Inputs(shape), 10)
     params = plain.init(jax.random.key(0))
     curved = plain.logits(params, 0.3 * a + 0.7 * b)
     blend = 0.3 * plain.logits(params, a) + 0.7 * plain.logits(params, b)
@@ -94,7 +100,7 @@ def test_a_linear_network_is_affine_in_its_input(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["mlp:dropout=0.5", "small_st_vgg"])
 def test_dropout_is_drawn_in_training_only(text: str) -> None:
-    model = build(text, IMAGES, 10)
+    model = build(text, Inputs(IMAGES), 10)
     params = model.init(jax.random.key(0))
     calm = [model.logits(params, inputs()) for _ in range(2)]
     np.testing.assert_array_equal(*calm)
@@ -115,10 +121,10 @@ def test_dropout_keeps_the_mean_and_meets_its_rate(rate: float) -> None:
 @pytest.mark.parametrize("text", ARCHITECTURES)
 def test_bfloat16_computes_with_float32_weights(text: str) -> None:
     shape = SHAPES.get(text, IMAGES)
-    model = build(text, shape, 10, "bfloat16")
+    model = build(text, Inputs(shape), 10, "bfloat16")
     params = model.init(jax.random.key(0))
     assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
-    exact = build(text, shape, 10).logits(params, inputs(shape))
+    exact = build(text, Inputs(shape), 10).logits(params, inputs(shape))
     rough = model.logits(params, inputs(shape))
     assert rough.dtype == jnp.float32
     assert 0 < np.abs(rough - exact).max() < 0.05 * np.abs(exact).max()
@@ -147,10 +153,10 @@ def test_keys_are_completed_with_their_defaults() -> None:
 )
 def test_a_wrong_model_string_is_named(text: str, message: str) -> None:
     with pytest.raises(RequestError, match=message):
-        build(text, IMAGES, 10)
+        build(text, Inputs(IMAGES), 10)
 
 
 @pytest.mark.parametrize("shape", [(64,), (3, 8, 1)])
 def test_inputs_that_do_not_suit_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(RequestError, match="needs images of at least 4 x 4"):
-        build("small_st_vgg", shape, 10)
+        build("small_st_vgg", Inputs(shape), 10)

@@ -19,7 +19,7 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, Trial, by_rule
 from jaxorder.errors import RequestError
-from jaxorder.models import build, forward_flops, layer_flops
+from jaxorder.models import Inputs, build, forward_flops, layer_flops
 from jaxorder.run.training import plan_study
 from jaxorder.run.workload import Workload, prepare
 
@@ -431,12 +431,12 @@ def test_an_estimate_by_hand(digits) -> None:
 
 
 def test_operations_by_hand() -> None:
-    dense = build("mlp:widths=3", (2, 2, 1), 5)
-    assert layer_flops(dense, (2, 2, 1)) == [2 * 4 * 3, 2 * 3 * 5]
-    convolution = build("small_st_vgg", (4, 4, 1), 2)
+    dense = build("mlp:widths=3", Inputs((2, 2, 1)), 5)
+    assert layer_flops(dense) == [2 * 4 * 3, 2 * 3 * 5]
+    convolution = build("small_st_vgg", Inputs((4, 4, 1)), 2)
     first = 2 * 16 * 9 * 1 * 32
-    assert layer_flops(convolution, (4, 4, 1))[0] == first
-    assert forward_flops(convolution, (4, 4, 1)) > first
+    assert layer_flops(convolution)[0] == first
+    assert forward_flops(convolution) > first
 
 
 # ---- devices

@@ -20,6 +20,7 @@ from jaxorder.record import (
     BlockWriter,
     Commit,
     Layout,
+    Named,
     RecordedSplit,
     commits,
     committed,
@@ -49,7 +50,10 @@ LAYOUT = Layout(
     classes=names(CLASSES),
     block=BLOCK,
     quantities=(),
-    inputs={"input_mean": np.array([0.5]), "input_deviation": np.array([2.0])},
+    inputs={
+        "input_mean": Named(np.array([0.5]), ("input_axis",)),
+        "input_deviation": Named(np.array([2.0]), ("input_axis",)),
+    },
 )
 SIZES = {name: len(split.label) for name, split in LAYOUT.splits.items()}
 
@@ -75,6 +79,7 @@ def write_block(run: Path, first: int, members: int, snapshots: Sequence[int]) -
             writer.write(
                 split, snapshot, np.ones(members, bool), {"prediction": values}
             )
+    writer.flush()
 
 
 def commit(run: Path, first: int, members: int, snapshots: int) -> None:
@@ -142,6 +147,7 @@ def test_the_type_of_predictions_leaves_room_for_missing_ones(
     writer = BlockWriter(run, 0, 2)
     values = np.full((2, EXAMPLES), classes - 1, kind)
     writer.write("train", 0, np.array([True, False]), {"prediction": values})
+    writer.flush()
 
     found = plain(run, "train").prediction
     assert found.dtype == kind
@@ -163,6 +169,7 @@ def test_quantities_lie_beside_the_predictions(tmp_path: Path) -> None:
     both = np.ones(2, bool)
     writer.write("train", 0, both, values)
     writer.write("train", 3, both, values | {"probability": shares})
+    writer.flush()
 
     found = plain(run, "train")
     assert found.loss.dims == ("snapshot", "member", "example")
@@ -184,6 +191,7 @@ def test_a_member_that_is_not_finite_is_not_recorded(tmp_path: Path) -> None:
     }
     writer = BlockWriter(run, 0, 2)
     writer.write("train", 2, np.array([False, True]), values)
+    writer.flush()
     np.testing.assert_array_equal(writer.read_finite("train", 2), [False, True])
     np.testing.assert_array_equal(writer.read("train", 2)[0], [255] * EXAMPLES)
     np.testing.assert_array_equal(writer.read("train", 2)[1], [1] * EXAMPLES)
@@ -200,6 +208,29 @@ def test_a_block_reads_what_it_wrote(tmp_path: Path) -> None:
             np.testing.assert_array_equal(
                 writer.read(split, 3), predictions(first, members, 3, size)
             )
+
+
+@pytest.mark.parametrize("most", [0, 20, 1 << 20])
+def test_held_snapshots_are_read_and_written_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """Whatever is held: nothing, a snapshot and a half, or all."""
+    monkeypatch.setattr(record, "HELD_BYTES", most)
+    run = make(tmp_path / "run")
+    writer = BlockWriter(run, 0, 2)
+    finite = np.array([True, False])
+    made = [predictions(0, 2, s, EXAMPLES).astype(np.uint8) for s in range(4)]
+    for snapshot in (2, 3, 0, 1, 1):  # as after a resume, and one twice
+        writer.write("train", snapshot, finite, {"prediction": made[snapshot]})
+        np.testing.assert_array_equal(
+            writer.read("train", snapshot)[0], made[snapshot][0]
+        )
+        np.testing.assert_array_equal(writer.read_finite("train", snapshot), finite)
+    writer.commit(Commit(0, 2, 4, 40, 1.5, 0.5))
+    found = plain(run, "train")
+    np.testing.assert_array_equal(found.prediction[:, 0], [m[0] for m in made])
+    assert (found.prediction[:, 1].values == 255).all()
+    np.testing.assert_array_equal(found.finite[:, :2], [finite] * 4)
 
 
 # ---- commits
@@ -233,6 +264,7 @@ def test_blocks_that_differ_in_progress_are_masked(tmp_path: Path) -> None:
         for snapshot in range(4):
             own = {"loss": losses[:members]}
             writer.write("train", snapshot, np.ones(members, bool), own)
+        writer.flush()
     commit(run, 0, 2, 3)
     commit(run, 2, 1, 1)
 
@@ -294,6 +326,7 @@ def test_chunks_are_on_disk_before_the_counter_moves(
     good = predictions(2, 1, 0, EXAMPLES).astype(np.uint8)
     writer.write("train", 0, np.ones(1, bool), {"prediction": good})
     writer.write("train", 1, np.zeros(1, bool), {"prediction": empty})
+    writer.flush()
     writer.commit(Commit(2, 1, 2, 1, 0.0, 0.0))
 
     # a chunk that holds nothing but "not recorded" is not stored

@@ -144,6 +144,7 @@ def test_a_replay_is_compared_with_the_record(unfinished: Path) -> None:
     writer = BlockWriter(unfinished, 0, 2)
     wrong = (writer.read("test", 6) + 1) % 10
     writer.write("test", 6, np.ones(2, bool), {"prediction": wrong})
+    writer.flush()
     with pytest.raises(WorkError, match="test examples at step 6"):
         jo.resume(unfinished)
 
@@ -156,6 +157,7 @@ def test_another_machine_is_noted_and_may_differ(unfinished: Path) -> None:
     writer = BlockWriter(unfinished, 0, 2)
     wrong = (writer.read("test", 6) + 1) % 10
     writer.write("test", 6, np.ones(2, bool), {"prediction": wrong})
+    writer.flush()
 
     (run,) = jo.resume(unfinished)
     assert run.progress.finished

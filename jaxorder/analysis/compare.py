@@ -98,6 +98,8 @@ class Comparison(OrderComparison):
         shared_streams: whether a member of one has the seed of a member of the
             other: shared mini-batches inflate agreement.
         matched: the comparison at matched accuracy.
+        against: what counts as right: the `label` that members were trained towards,
+            or the `original` one.
     """
 
     name_a: str
@@ -110,6 +112,7 @@ class Comparison(OrderComparison):
     accuracy_b: float
     shared_streams: bool
     matched: MatchedAccuracy
+    against: str
 
     def to_dict(self) -> dict[str, Any]:
         """Give the fields, nested, as JSON knows them: NaN becomes None."""
@@ -152,6 +155,7 @@ def compare(run_a: Run, run_b: Run, split: str = "test") -> Comparison:
         accuracy_b=float(b.correct[-1].mean()),
         shared_streams=bool(np.isin(a.seed, b.seed).any()),
         matched=_matched(a, b, *tests),
+        against=run_a.labels,
     )
 
 

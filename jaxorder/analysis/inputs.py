@@ -34,6 +34,11 @@ class Run(Protocol):
         """What reports call the collection."""
         ...
 
+    @property
+    def labels(self) -> str:
+        """What counts as right where labels were changed: `label` or `original`."""
+        ...
+
     def record(self, split: str) -> xr.Dataset:
         """Everything recorded about a split, `prediction` and `label` at least."""
         ...

@@ -44,12 +44,13 @@ app = App(
     default_parameter=Parameter(negative=(), consume_multiple=True),
     group_parameters=Group("Options", validator=_refuse_rounding),
 )
-data_app = App(name="data", help="List data sets, or look at one.")
+data_app = App(name="data", help="List data sets, look at one, or prepare one.")
 app.command(data_app)
 
 Options = Annotated[StudyOptions, Parameter(name="*")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document.")]
 Split = Literal["train", "test"]
+Against = Literal["label", "original"]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -156,7 +157,7 @@ def _summary_document(path: Path, page: Path, rows: Any, compared: Any) -> dict:
 
 
 @app.command
-def report(*paths: Path, out: Path | None = None) -> None:
+def report(*paths: Path, out: Path | None = None, against: Against = "label") -> None:
     """Write the report of studies or runs, also of unfinished ones.
 
     Parameters
@@ -165,16 +166,21 @@ def report(*paths: Path, out: Path | None = None) -> None:
         Folders of studies or runs.
     out
         File to write (else report.html in the one folder given).
+    against
+        What counts as right where labels were changed: what was trained towards, or
+        the original.
     """
     from jaxorder.report import write_report
 
     if not paths:
         raise RequestError("report: name the folder of a study or a run")
-    print(f"report: {write_report(paths, out)}")
+    print(f"report: {write_report(paths, out, against)}")
 
 
 @app.command
-def scores(path: Path, /, *, out: Path, split: Split = "test") -> None:
+def scores(
+    path: Path, /, *, out: Path, split: Split = "test", against: Against = "label"
+) -> None:
     """Write one row an example: accessibility, agreement, when it was learned.
 
     Parameters
@@ -185,18 +191,30 @@ def scores(path: Path, /, *, out: Path, split: Split = "test") -> None:
         File to write, .parquet or .csv.
     split
         Examples of which split.
+    against
+        What counts as right where labels were changed: what was trained towards, or
+        the original.
     """
     from jaxorder.analysis import scores as score
     from jaxorder.analysis import write_scores
     from jaxorder.run.folder import open_run
 
-    frame = score(open_run(path), split)
+    frame = score(open_run(path).against(against), split)
     write_scores(frame, out)
-    print(f"scores: {out} ({len(frame)} examples)")
+    told = ", against the original labels" if against == "original" else ""
+    print(f"scores: {out} ({len(frame)} examples{told})")
 
 
 @app.command
-def compare(a: Path, b: Path, /, *, split: Split = "test", json: Json = False) -> None:
+def compare(
+    a: Path,
+    b: Path,
+    /,
+    *,
+    split: Split = "test",
+    against: Against = "label",
+    json: Json = False,
+) -> None:
     """Compare the order in which two runs learn the same examples.
 
     Parameters
@@ -207,11 +225,15 @@ def compare(a: Path, b: Path, /, *, split: Split = "test", json: Json = False) -
         Folder of another.
     split
         Examples of which split.
+    against
+        What counts as right where labels were changed: what was trained towards, or
+        the original.
     """
     from jaxorder.analysis import compare as compare_runs
     from jaxorder.run.folder import open_run
 
-    found = compare_runs(open_run(a), open_run(b), split).to_dict()
+    runs = [open_run(path).against(against) for path in (a, b)]
+    found = compare_runs(*runs, split=split).to_dict()
     if json:
         _print_json(found)
     else:
@@ -294,9 +316,15 @@ def list_data(*, data_dir: Path | None = None, json: Json = False) -> None:
 
 @data_app.command(name="info")
 def describe_data(
-    source: str, /, *, data_dir: Path | None = None, json: Json = False
+    source: str,
+    /,
+    *,
+    data_dir: Path | None = None,
+    resize: int | None = None,
+    out: Path | None = None,
+    json: Json = False,
 ) -> None:
-    """Say what a data set holds.
+    """Say what a data set holds, and show examples of each class.
 
     Parameters
     ----------
@@ -304,15 +332,54 @@ def describe_data(
         Source of the data, as for run --data.
     data_dir
         Folder of prepared TFDS data sets (else TFDS's own).
+    resize
+        Bring images to so many pixels a side.
+    out
+        Picture of examples to write: .png, .svg or .pdf.
     """
     from jaxorder.cli.documents import data_document
-    from jaxorder.data import load
+    from jaxorder.cli.draw import draw_grid, sketch
+    from jaxorder.data import Transformations, load
 
-    found = data_document(load(source, data_dir=data_dir))
+    dataset = load(source, data_dir=data_dir, wanted=Transformations(resize=resize))
+    found = data_document(dataset)
+    if out is not None:
+        draw_grid(dataset, out)
+        found["picture"] = str(out)
     if json:
         _print_json(found)
-    else:
-        tables.print_document(source, found)
+        return
+    tables.print_document(source, found)
+    print("\n".join(sketch(dataset)))
+
+
+@data_app.command(name="prepare")
+def prepare_data(
+    name: str,
+    /,
+    *,
+    from_: Annotated[Path | None, Parameter(name="--from")] = None,
+    data_dir: Path | None = None,
+    json: Json = False,
+) -> None:
+    """Prepare mnist, fashion_mnist, cifar10 or cifar100 for TFDS, without TensorFlow.
+
+    Parameters
+    ----------
+    name
+        Name of the TFDS data set.
+    from_
+        Folder of the official files (else they are downloaded).
+    data_dir
+        Folder of prepared TFDS data sets to write to (else TFDS's own).
+    """
+    from jaxorder.data.prepare import prepare
+
+    path = prepare(
+        name, data_dir, from_, say=lambda line: None if json else print(line)
+    )
+    if json:
+        _print_json({"name": name, "path": str(path)})
 
 
 def _print_json(document: dict[str, Any]) -> None:

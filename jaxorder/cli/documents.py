@@ -176,5 +176,7 @@ def data_document(dataset: "Dataset") -> dict[str, Any]:
         "type": str(dataset.train.inputs.dtype),
         "classes": dataset.num_classes,
         "class_names": list(dataset.class_names),
+        "columns": sorted(dataset.train.columns),
+        "facts": plain(dict(dataset.facts)),
         "digest": dataset.digest,
     }

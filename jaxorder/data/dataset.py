@@ -1,11 +1,13 @@
 """A data set: two splits of labelled examples, checked once when they are made."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32, Int64, UInt8
+from jaxtyping import Float32, Int, Int32, Int64, Shaped, UInt8
 
 from jaxorder.errors import RequestError
 
@@ -14,7 +16,9 @@ Inputs = (
     | UInt8[np.ndarray, "example feature"]
     | Float32[np.ndarray, "example height width channel"]
     | Float32[np.ndarray, "example feature"]
+    | Int32[np.ndarray, "example token"]
 )
+Scaling = Literal["each", "whole", "none"]
 
 _RENUMBER = "number the classes with np.unique(labels, return_inverse=True)[1]"
 
@@ -27,24 +31,37 @@ class Split:
     int32), refuses what no model can use, and makes the arrays read-only.
 
     Attributes:
-        inputs: Images or feature vectors, uint8 in 0..255 or finite float32.
+        inputs: Images or feature vectors, uint8 in 0..255 or finite float32; or the
+            words of texts, int32, by their number in the vocabulary.
         labels: Classes, 0..K-1.
         ids: Positions in the named source, unique; a subset keeps them.
+        columns: What else is known of each example, by name, as `original_label`
+            where labels were changed; recorded beside the labels.
     """
 
     inputs: Inputs
     labels: Int32[np.ndarray, "example"]
     ids: Int64[np.ndarray, "example"]
+    columns: Mapping[str, Shaped[np.ndarray, "example"]]
 
     def __init__(
-        self, inputs: np.ndarray, labels: np.ndarray, ids: np.ndarray | None = None
+        self,
+        inputs: np.ndarray,
+        labels: np.ndarray,
+        ids: np.ndarray | None = None,
+        columns: Mapping[str, np.ndarray] | None = None,
+        *,
+        tokens: bool = False,
     ):
         """Check and keep a split.
 
         Args:
-            inputs: [example height width channel] or [example feature], numbers.
+            inputs: [example height width channel] or [example feature], numbers; or
+                with `tokens` [example token], integers from 0.
             labels: [example], integers from 0.
             ids: [example], unique integers; None numbers the examples from 0.
+            columns: [example] each, numbers.
+            tokens: Whether the inputs are numbers of words.
 
         Raises:
             RequestError: An array has the wrong shape or type, is empty, differs in
@@ -52,7 +69,10 @@ class Split:
         """
         ids = np.arange(labels.size) if ids is None else ids
         _check_shapes(inputs, labels, ids)
-        object.__setattr__(self, "inputs", _read_only(_as_inputs(inputs)))
+        values = _as_tokens(inputs) if tokens else _as_inputs(inputs)
+        columns = {k: _read_only(np.asarray(v)) for k, v in (columns or {}).items()}
+        object.__setattr__(self, "columns", columns)
+        object.__setattr__(self, "inputs", _read_only(values))
         object.__setattr__(self, "labels", _read_only(_as_labels(labels)))
         object.__setattr__(self, "ids", _read_only(_as_ids(ids)))
 
@@ -66,8 +86,26 @@ class Split:
             The chosen examples, in the order of `positions`.
         """
         return Split(
-            self.inputs[positions], self.labels[positions], self.ids[positions]
+            self.inputs[positions],
+            self.labels[positions],
+            self.ids[positions],
+            {name: column[positions] for name, column in self.columns.items()},
+            tokens=self.tokens,
         )
+
+    @property
+    def tokens(self) -> bool:
+        """Whether the inputs are numbers of words."""
+        return self.inputs.dtype == np.int32
+
+    def with_labels(self, labels: Int[np.ndarray, "example"]) -> "Split":
+        """Return the examples with other labels; those they had at first are kept."""
+        columns = {"original_label": self.labels, **self.columns}
+        return Split(self.inputs, labels, self.ids, columns, tokens=self.tokens)
+
+    def with_inputs(self, inputs: np.ndarray) -> "Split":
+        """Return the examples with other inputs, which are no words."""
+        return Split(inputs, self.labels, self.ids, self.columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +117,13 @@ class Dataset:
         train: Examples to learn; each class occurs.
         test: Examples that are only predicted.
         class_names: One name a class, in the order of the labels.
+        scaling: How inputs are brought to mean 0 and deviation 1: `each` channel or
+            feature by its own, the `whole` by one deviation where their proportions
+            matter, or `none` for words.
+        vocabulary: The words, by number; empty where the inputs are none.
+        facts: What else is known of the data, as JSON values: what was done to them
+            with which seed, how well any classifier can do.
+        projection: What inputs were projected by, to do the same to other data.
 
     Raises:
         RequestError: The labels of the train split are not 0..K-1 with K > 1, or
@@ -89,6 +134,10 @@ class Dataset:
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    scaling: Scaling = "each"
+    vocabulary: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    projection: Any = None
 
     def __post_init__(self):
         problem = _classes_problem(self) or _inputs_problem(self.train, self.test)
@@ -105,15 +154,21 @@ class Dataset:
         """Return the shape of one input: (height, width, channel) or (feature,)."""
         return self.train.inputs.shape[1:]
 
+    @property
+    def example_bytes(self) -> int:
+        """Return the bytes of one input."""
+        return self.train.inputs[:1].nbytes
+
     @cached_property
     def digest(self) -> str:
-        """Return the sha256 (hex) of both splits: inputs, labels, ids, shapes, types.
+        """Return the sha256 (hex) of both splits: inputs, labels, ids, columns.
 
         The same on every platform; names do not count.
         """
         sha = hashlib.sha256()
         for split in (self.train, self.test):
-            for array in (split.inputs, split.labels, split.ids):
+            columns = [split.columns[name] for name in sorted(split.columns)]
+            for array in (split.inputs, split.labels, split.ids, *columns):
                 array = array.astype(array.dtype.newbyteorder("<"), copy=False)
                 sha.update(f"{array.dtype.name}{array.shape}".encode())
                 sha.update(np.ascontiguousarray(array).data)
@@ -221,6 +276,15 @@ def _as_inputs(inputs: np.ndarray) -> Inputs:
             f"{[int(i) for i in first]}: replace, rescale or drop them"
         )
     return values
+
+
+def _as_tokens(inputs: np.ndarray) -> Int32[np.ndarray, "example token"]:
+    if inputs.dtype.kind not in "iu" or inputs.ndim != 2 or inputs.min() < 0:
+        raise RequestError(
+            f"inputs have dtype {inputs.dtype} and shape {inputs.shape}; wanted whole "
+            "numbers from 0 as [example token]: number the words"
+        )
+    return inputs.astype(np.int32, copy=False)
 
 
 def _as_labels(labels: np.ndarray) -> Int32[np.ndarray, "example"]:

@@ -16,7 +16,7 @@ NAMES = "class_names"
 
 # what np.load was seen to raise for files that are missing, cut short, damaged,
 # encrypted or something else
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
@@ -47,7 +47,7 @@ def read_npz(path: Path, name: str) -> Dataset:
             arrays = _read_arrays(np.load(file, allow_pickle=False), name)
     except RequestError:
         raise
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise RequestError(
             f"--data {name}: cannot read {path} as an npz file "
             f"({_reason(error)}); write it with np.savez"

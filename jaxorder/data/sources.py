@@ -1,22 +1,39 @@
 """The named sources of data: one small function each, and the table that lists them."""
 
+import dataclasses
 import difflib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxorder.data.dataset import Dataset, Split
+from jaxorder.data.folder import folder
+from jaxorder.data.made import gabor, gaussian, graded
+from jaxorder.data.newsgroups import find_newsgroups, newsgroups20
 from jaxorder.data.npz import read_npz
-from jaxorder.data.prepared import find_prepared, load_prepared, tfds_folder
-from jaxorder.data.subset import stratified, take_examples
+from jaxorder.data.prepared import (
+    cifar10,
+    cifar100,
+    fashion_mnist,
+    find_prepared,
+    mnist,
+    tfds,
+    tfds_folder,
+)
+from jaxorder.data.request import Request
+from jaxorder.data.subset import stratified
+from jaxorder.data.text import text
+from jaxorder.data.transform import Transformations, transformed
 from jaxorder.errors import RequestError
+from jaxorder.keys import Keys
 
 
-def digits(argument: str, folder: Path) -> Dataset:
+def digits(request: Request) -> Dataset:
     """Handwritten digits, 8x8 grey values in [0, 1], shipped with scikit-learn."""
     from sklearn.datasets import load_digits
 
@@ -29,19 +46,17 @@ def digits(argument: str, folder: Path) -> Dataset:
     return Dataset("digits", whole.take(train), whole.take(test), names)
 
 
-def mnist(argument: str, folder: Path) -> Dataset:
-    """Handwritten digits, 28x28 grey values, prepared by TFDS."""
-    return load_prepared("mnist", folder)
-
-
-def fashion_mnist(argument: str, folder: Path) -> Dataset:
-    """Articles of clothing, 28x28 grey values, prepared by TFDS."""
-    return load_prepared("fashion_mnist", folder)
-
-
-def npz(argument: str, folder: Path) -> Dataset:
+def npz(request: Request) -> Dataset:
     """Arrays of your own in a file: train_inputs, train_labels, test_inputs, ..."""
-    return read_npz(Path(argument).expanduser(), f"npz:{argument}")
+    return read_npz(Path(request.argument).expanduser(), request.source)
+
+
+Need = Literal["none", "allowed", "needed"]
+Find = Callable[[Path | None], Path | None]
+
+
+def _find_set(name: str) -> Find:
+    return lambda data_dir: find_prepared(name, tfds_folder(data_dir))
 
 
 @dataclass(frozen=True)
@@ -49,26 +64,97 @@ class Source:
     """How a source is asked for and read.
 
     Attributes:
-        read: Makes the data set of what stands behind the colon and of the folder of
-            prepared TFDS data sets; its docstring describes the source.
+        read: Makes the data set; its docstring describes the source.
         examples: Sizes of the train and the test split, where the source fixes them.
         classes: Number of classes, likewise.
-        argument: What stands behind the colon, "" for nothing.
+        argument: What the text behind the colon is called in the usage.
+        need: Whether there must or may be such a text.
+        keys: Further keys, `key=value,...` behind that text, with their defaults.
         prepared: Whether TFDS has to have prepared it.
+        find: Where it lies, given the folder of data sets; None: it is always there.
+        resizes: Whether the reader itself brings images to one size.
     """
 
-    read: Callable[[str, Path], Dataset]
+    read: Callable[[Request], Dataset]
     examples: tuple[int | None, int | None] = (None, None)
     classes: int | None = None
     argument: str = ""
+    need: Need = "none"
+    keys: Mapping[str, str] = field(default_factory=dict)
     prepared: bool = False
+    find: Find | None = None
+    resizes: bool = False
 
 
+def _prepared(
+    read: Callable[[Request], Dataset], examples: tuple[int, int], classes: int
+) -> Source:
+    name = read.__name__
+    return Source(
+        *(read, examples, classes),
+        prepared=True,
+        find=_find_set(name),
+        resizes=True,
+    )
+
+
+WORDS = {"length": "200", "vocabulary": "10000"}
+MADE = {"classes": "10", "train": "2000", "test": "1000"}
 SOURCES = {
     "digits": Source(digits, (1297, 500), 10),
-    "mnist": Source(mnist, (60000, 10000), 10, prepared=True),
-    "fashion_mnist": Source(fashion_mnist, (60000, 10000), 10, prepared=True),
-    "npz": Source(npz, argument="PATH"),
+    "mnist": _prepared(mnist, (60000, 10000), 10),
+    "fashion_mnist": _prepared(fashion_mnist, (60000, 10000), 10),
+    "cifar10": _prepared(cifar10, (50000, 10000), 10),
+    "cifar100": _prepared(cifar100, (50000, 10000), 100),
+    "tfds": Source(tfds, argument="NAME", need="needed", resizes=True),
+    "folder": Source(folder, argument="PATH", need="needed", resizes=True),
+    "npz": Source(npz, argument="PATH", need="needed"),
+    "text": Source(
+        text,
+        argument="PATH",
+        need="needed",
+        keys={"text": "text", "label": "label", **WORDS},
+    ),
+    "newsgroups20": Source(
+        newsgroups20,
+        (11314, 7532),
+        20,
+        argument="PATH",
+        need="allowed",
+        keys={"strip": "true", **WORDS},
+        find=lambda data_dir: find_newsgroups("", data_dir),
+    ),
+    "gabor": Source(
+        gabor,
+        (2000, 1000),
+        10,
+        keys={**MADE, "size": "16", "separability": "0.2", "noise": "0.5", "seed": "0"},
+    ),
+    "gaussian": Source(
+        gaussian,
+        (2000, 1000),
+        10,
+        keys={
+            **MADE,
+            "features": "100",
+            "separability": "3",
+            "spectrum": "0",
+            "seed": "0",
+        },
+    ),
+    "graded": Source(
+        graded,
+        (2000, 1000),
+        10,
+        keys={
+            **MADE,
+            "size": "8",
+            "easiest": "0.1",
+            "hardest": "10",
+            "separability": "1",
+            "seed": "0",
+        },
+    ),
 }
 
 
@@ -101,30 +187,38 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     train_examples: int | None = None,
     test_examples: int | None = None,
+    wanted: Transformations | None = None,
 ) -> Dataset:
     """Load a data set by the name of its source.
 
     Args:
-        source: digits, mnist, fashion_mnist or npz:PATH.
+        source: `NAME[:TEXT][,key=value,...]`, as `catalog` lists them.
         data_dir: Folder of prepared TFDS data sets; None is $TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
         train_examples: Size of a fixed stratified choice of the training examples;
             None keeps all.
         test_examples: Size of a fixed stratified choice of the test examples;
             None keeps all.
+        wanted: What to do to the data, these sizes included, which are then left out.
 
     Returns:
         The data set; the ids of its examples are positions in the source.
 
     Raises:
         RequestError: There is no such source, it is not there or not readable, its
-            arrays are not as they must be, or a size is out of range.
+            arrays are not as they must be, or what is wanted cannot be done to it.
     """
-    name, argument = _parsed(source)
-    dataset = SOURCES[name].read(argument, tfds_folder(data_dir))
-    return take_examples(
-        dataset, train_examples=train_examples, test_examples=test_examples
-    )
+    if wanted is None:
+        wanted = Transformations(
+            train_examples=train_examples, test_examples=test_examples
+        )
+    request, known = parse_source(source, data_dir, wanted.resize)
+    dataset = known.read(request)
+    sizes = {which: len(dataset.split(which).labels) for which in ("train", "test")}
+    facts = {**dataset.facts, "source_examples": sizes}
+    if known.resizes:
+        wanted = dataclasses.replace(wanted, resize=None)
+    return transformed(dataclasses.replace(dataset, facts=facts), wanted)
 
 
 def catalog(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
@@ -136,38 +230,76 @@ def catalog(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
     Returns:
         One entry a source.
     """
-    return [_entry(name, tfds_folder(data_dir)) for name in SOURCES]
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    return [_entry(name, folder) for name in SOURCES]
 
 
-def _entry(name: str, folder: Path) -> Entry:
+def _entry(name: str, data_dir: Path | None) -> Entry:
     source = SOURCES[name]
-    found = find_prepared(name, folder) if source.prepared else None
-    where = str(found or folder) if source.prepared else source.argument or "built in"
+    found = source.find(data_dir) if source.find else None
+    looked = str(found or tfds_folder(data_dir))
     return Entry(
         _usage(name),
         (source.read.__doc__ or "").splitlines()[0],
         *source.examples,
         source.classes,
-        available=not source.prepared or found is not None,
-        where=where,
+        available=source.find is None or found is not None,
+        where=looked if source.find else source.argument or "built in",
     )
 
 
 def _usage(name: str) -> str:
-    argument = SOURCES[name].argument
-    return f"{name}:{argument}" if argument else name
+    source = SOURCES[name]
+    return f"{name}:{source.argument}" if source.need == "needed" else name
 
 
-def _parsed(source: str) -> tuple[str, str]:
-    name, _, argument = source.partition(":")
+def parse_source(
+    source: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    resize: int | None = None,
+) -> tuple[Request, Source]:
+    """Return what is asked for, and how it is read.
+
+    Args:
+        source: `NAME[:TEXT][,key=value,...]`.
+        data_dir: Folder of data sets.
+        resize: Pixels to bring the images' sides to.
+
+    Raises:
+        RequestError: Where there is no such source, or it takes no such text or key.
+    """
+    name, _, rest = source.partition(":")
     if name not in SOURCES:
         raise RequestError(
             f"--data {source!r}: no such source; allowed are "
             f"{', '.join(map(_usage, SOURCES))}{_suggestion(source)}"
         )
-    if bool(argument) != bool(SOURCES[name].argument):
+    known = SOURCES[name]
+    argument, given = _cut_keys(rest, known)
+    unknown = sorted(given.keys() - known.keys.keys())
+    if unknown:
+        raise RequestError(
+            f"--data {source}: no key {unknown[0]}; there are {', '.join(known.keys)}"
+        )
+    if known.need == ("none" if argument else "needed"):
         raise RequestError(f"--data {source}: wanted {_usage(name)}")
-    return name, argument
+    keys = Keys(f"--data {source}", {**known.keys, **given})
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    return Request(source, argument, keys, folder, resize), known
+
+
+def _cut_keys(rest: str, source: Source) -> tuple[str, dict[str, str]]:
+    """Return the text behind the colon without its keys, and these."""
+    given: dict[str, str] = {}
+    last_key = r"(?:(.*),)?([a-z_]+)=([^,]*)"
+    while source.keys and (found := re.fullmatch(last_key, rest)):
+        before, key, value = found.groups()
+        # what is no key may be part of a path
+        if source.need != "none" and key not in source.keys:
+            break
+        given.setdefault(key, value)
+        rest = before or ""
+    return rest, given
 
 
 def _suggestion(source: str) -> str:

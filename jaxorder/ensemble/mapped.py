@@ -9,13 +9,14 @@ import jax.export
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
+from jaxtyping import Bool, Float, PyTree, Shaped
 
 from jaxorder.config import RunConfig
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
 from jaxorder.ensemble.plan import Lowering, Plan
+from jaxorder.ensemble.stream import Resident, Streamed
 from jaxorder.ensemble.streams import member_streams
 from jaxorder.models.conv import convolutions
 
@@ -36,10 +37,13 @@ class Ensemble:
         plan: How members are mapped.
         examples: The data, on the host.
         devices: Devices there are, at least as many as planned.
+        window: Steps' batches to hold on the devices at a time, where the data are
+            streamed; None: all of the data lie there.
 
     Attributes:
         members: Members of the block.
         groups: Groups that the evaluated examples are cut into.
+        held_steps: Steps that one call of the compiled training may take.
     """
 
     def __init__(
@@ -49,12 +53,19 @@ class Ensemble:
         plan: Plan,
         examples: Examples,
         devices: Devices,
+        window: int | None = None,
     ) -> None:
         self._config = config
         self._plan = plan
         self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
         self.groups = len(examples.evaluated)
-        self._examples = self._put(examples, SHARED)
+        self.held_steps = window or recipe.steps_per_epoch
+        self._data: Resident | Streamed
+        if window is None:
+            self._data = Resident(self._put(examples, SHARED))
+        else:
+            put = partial(self._put, spec=SHARED)
+            self._data = Streamed(recipe, examples, window, put)
         train, evaluate = plan.train, plan.evaluate
         self._init = self._mapped(partial(member.init, recipe), train, 1, 0)
         self._order = self._mapped(partial(member.epoch_order, recipe), train, 1, 1)
@@ -76,48 +87,60 @@ class Ensemble:
         self.members = members
         streams = member_streams(self._config, first, members)
         self._streams = self._put_members(streams)
+        if isinstance(self._data, Streamed):
+            places = np.broadcast_to(
+                self._data.places, (members, *self._data.places.shape)
+            )
+            self._places = self._put_members(places)
 
     def init(self) -> MemberState:
         """Return the members before their first step, on the devices."""
         return self._call(self._init, self._streams)
 
-    def order(self, epoch: int) -> Int[Array, "filled_member position"]:
-        """Return each member's order of the examples in an epoch, on the devices."""
-        return self._call(self._order, self._streams, np.int32(epoch))
+    def order(self, epoch: int) -> Any:
+        """Return each member's order of the examples in an epoch, on the devices.
+
+        Of a stream, whose order all members share: the windows of the epoch.
+        """
+        order = self._call(self._order, self._streams, np.int32(epoch))
+        if isinstance(self._data, Resident):
+            return order
+        return self._places, self._data.windows(np.asarray(order[0]))
 
     def train_segment(
-        self,
-        state: MemberState,
-        order: Int[Array, "filled_member position"],
-        start: int,
-        count: int,
+        self, state: MemberState, order: Any, start: int, count: int
     ) -> tuple[MemberState, Float[np.ndarray, "member"]]:
-        """Take some steps of one epoch with every member, in one compiled call.
+        """Take some steps of one epoch with every member.
 
         Args:
             state: The members; given up to the call.
-            order: Their orders of the examples in this epoch.
+            order: Their orders of the examples in this epoch, as `order` gives.
             start: Step to begin from.
             count: Steps to take.
 
         Returns:
             The members after the steps, on the devices, and each one's mean loss.
         """
-        state, losses = self._call(
-            self._train, *self.train_arguments(state, order, start, count)
-        )
-        return state, np.asarray(losses)[: self.members]
+        total = np.zeros(self.members)
+        for part in self._data.parts(order, start, count):
+            state, losses = self._call(self._train, *self._arguments(state, *part))
+            total += part[-1] * np.asarray(losses)[: self.members]
+        return state, total / count
 
     def train_arguments(
-        self,
-        state: Any,
-        order: Any,
-        start: int,
-        count: int,
+        self, state: Any, order: Any, start: int, count: int
     ) -> tuple[Any, ...]:
-        """Return what the compiled training is called with, to compile it apart."""
+        """Return what the compiled training is called with first, to compile it apart.
+
+        Of a stream these are at most `held_steps` steps.
+        """
+        return self._arguments(state, *next(self._data.parts(order, start, count)))
+
+    def _arguments(
+        self, state: Any, order: Any, examples: Examples, start: int, count: int
+    ) -> tuple[Any, ...]:
         steps = np.int32(start), np.int32(count)
-        return state, self._streams, order, self._examples, *steps
+        return state, self._streams, order, examples, *steps
 
     def predict(
         self, state: MemberState, last: bool = False
@@ -140,7 +163,8 @@ class Ensemble:
 
     def predict_group(self, state: MemberState, group: int, last: bool = False) -> Any:
         """Return the same of one group of the evaluated examples."""
-        arguments = state, self._examples, np.int32(group)
+        examples, number = self._data.group(group)
+        arguments = state, examples, np.int32(number)
         return self.to_host(self._call(self._predict[last], *arguments))
 
     def to_host(self, tree: PyTree) -> Any:
@@ -186,7 +210,7 @@ class Ensemble:
     def _program(self, what: str, state: Any, order: Any) -> tuple[Any, tuple]:
         if what == "train":
             return self._train, self.train_arguments(state, order, 0, 1)
-        return self._predict[False], (state, self._examples, np.int32(0))
+        return self._predict[False], (state, self._data.group(0)[0], np.int32(0))
 
     def _put_members(self, tree: PyTree) -> Any:
         each = -(-self.members // self._plan.devices)

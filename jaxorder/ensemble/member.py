@@ -15,6 +15,7 @@ import optax
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
+from jaxorder.ensemble.augment import augmented
 from jaxorder.ensemble.streams import Streams
 from jaxorder.models import Model
 
@@ -46,6 +47,8 @@ class Examples(NamedTuple):
         deviation: The inputs are then divided by it.
         evaluated: Positions of the examples to evaluate, in batches, and these in
             groups; the last are filled up with position 0.
+        first: Place in an epoch's order of the first of the training examples, where
+            these are a window of a stream.
     """
 
     inputs: Shaped[AnyArray, "example *input"]
@@ -53,6 +56,7 @@ class Examples(NamedTuple):
     mean: Float[AnyArray, "input_axis"]
     deviation: Float[AnyArray, "input_axis"]
     evaluated: Int[AnyArray, "group batch position"]
+    first: Int[AnyArray, ""] = np.array(0, np.int32)
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Recipe:
         batch_size: Examples a step; an epoch's last batch is padded and masked.
         prediction: Integer type of predictions.
         quantities: What to return of each example beside its prediction.
+        augment: Random changes to training images.
     """
 
     model: Model
@@ -74,6 +79,7 @@ class Recipe:
     batch_size: int
     prediction: np.dtype
     quantities: tuple[str, ...] = ()
+    augment: tuple[str, ...] = ()
 
     @property
     def steps_per_epoch(self) -> int:
@@ -81,10 +87,14 @@ class Recipe:
         return -(-self.train_examples // self.batch_size)
 
 
-def standardized(examples: Examples, at: Int[Array, "position"]) -> Float[Array, "..."]:
-    """Return the inputs at some positions with mean 0 and deviation 1."""
-    inputs = examples.inputs[at].astype(jnp.float32)
-    return (inputs - examples.mean) / examples.deviation
+def standardized(
+    examples: Examples, at: Int[Array, "position"]
+) -> Shaped[Array, "..."]:
+    """Return the inputs at some positions with mean 0 and deviation 1; words as is."""
+    inputs = examples.inputs[at]
+    if inputs.dtype == jnp.int32:
+        return jnp.asarray(inputs)
+    return (inputs.astype(jnp.float32) - examples.mean) / examples.deviation
 
 
 def init(recipe: Recipe, streams: Streams) -> MemberState:
@@ -151,9 +161,12 @@ def train_step(
 ) -> tuple[MemberState, Float[Array, ""]]:
     """Take one step; the loss is that before the step."""
     start = step % recipe.steps_per_epoch * recipe.batch_size
-    at = lax.dynamic_slice(order, (start,), (recipe.batch_size,))
+    at = lax.dynamic_slice(order, (start - examples.first,), (recipe.batch_size,))
     weights = start + jnp.arange(recipe.batch_size) < recipe.train_examples
     inputs, labels = standardized(examples, at), examples.labels[at]
+    if recipe.augment:
+        key = jax.random.fold_in(streams.augment, step)
+        inputs = augmented(inputs, recipe.augment, key)
     key = jax.random.fold_in(streams.dropout, step)
 
     def mean_loss(params: PyTree) -> Float[Array, ""]:

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
-import numpy as np
 
 from jaxorder.config import RunConfig
 from jaxorder.data.cache import cache_folder
@@ -64,6 +63,7 @@ class Job:
         devices: Devices there are.
         examples: Returns the data, to be evaluated in batches of a size.
         snapshots: Snapshots of the run.
+        window: Steps that a window of streamed data is for, if they are streamed.
     """
 
     recipe: Recipe
@@ -71,6 +71,7 @@ class Job:
     devices: Devices
     examples: Callable[[int], Examples]
     snapshots: int
+    window: int | None = None
 
     @property
     def on_cpu(self) -> bool:
@@ -89,8 +90,7 @@ class Job:
 
     def seconds_by_rule(self) -> float:
         """Return the seconds that the run takes at a speed that any way reaches."""
-        inputs = self.data.inputs.shape[1:]
-        flops = forward_flops(self.recipe.model, inputs)
+        flops = forward_flops(self.recipe.model)
         trained = 3 * self.steps * self.recipe.batch_size
         evaluated = self.snapshots * self.data.evaluated.size
         return self.config.members * flops * (trained + evaluated) / FLOPS_A_SECOND
@@ -220,14 +220,12 @@ def _different(job: Job, methods: list[Method]) -> list[Method]:
 
 
 def _program(job: Job, method: Method) -> str:
-    shape = (job.recipe.batch_size, *job.data.inputs.shape[1:])
+    inputs = job.recipe.model.inputs.of(job.recipe.batch_size)
     params = jax.eval_shape(job.recipe.model.init, jax.random.key(0))
     with convolutions(method):
         # a function that is new each time, since JAX remembers what it traced
         return str(
-            jax.make_jaxpr(lambda p, x: job.recipe.model.logits(p, x))(
-                params, jax.ShapeDtypeStruct(shape, np.float32)
-            )
+            jax.make_jaxpr(lambda p, x: job.recipe.model.logits(p, x))(params, inputs)
         )
 
 
@@ -295,7 +293,7 @@ def _try_train(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
         arguments = ensemble.train_arguments(held[0], order, 0, count)
         held[0] = jax.block_until_ready(compiled(*arguments))[0]
 
-    seconds = _seconds(steps, job.recipe.steps_per_epoch)
+    seconds = _seconds(steps, ensemble.held_steps)
     return dataclasses.replace(trial, ms=1e3 * seconds / members)
 
 
@@ -314,7 +312,7 @@ def _try_evaluate(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
 
 def _begun(job: Job, plan: Plan) -> tuple[Ensemble, list[Any], int]:
     data = job.examples(plan.evaluate_batch)
-    ensemble = Ensemble(job.recipe, job.config, plan, data, job.devices)
+    ensemble = Ensemble(job.recipe, job.config, plan, data, job.devices, job.window)
     members = min(plan.block, TRIAL_MEMBERS)
     ensemble.begin(0, members)
     return ensemble, [ensemble.init()], members
@@ -376,7 +374,7 @@ def _kept_file(job: Job, rule: Plan) -> Path:
         (config.record, job.recipe.batch_size, job.recipe.train_examples),
         [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(params)],
         (job.data.inputs.shape, str(job.data.inputs.dtype), job.data.evaluated.size),
-        (min(rule.block, TRIAL_MEMBERS), rule.devices),
+        (min(rule.block, TRIAL_MEMBERS), rule.devices, job.window, job.recipe.augment),
         (device.platform, device_kind(device), cores()),
         [version(package) for package in PACKAGES],
     )

@@ -18,11 +18,13 @@ class Streams(NamedTuple):
         init: Initial parameters.
         order: Order of the examples in each epoch.
         dropout: Dropped units in each step.
+        augment: Changes to the images in each step.
     """
 
     init: Key[Array, "*member"]
     order: Key[Array, "*member"]
     dropout: Key[Array, "*member"]
+    augment: Key[Array, "*member"]
 
 
 def fold_name(key: Key[Array, ""], name: str) -> Key[Array, ""]:

@@ -2,6 +2,7 @@
 
 from jaxorder.models.registry import (
     ARCHITECTURES,
+    Inputs,
     Model,
     architecture,
     build,
@@ -14,6 +15,7 @@ from jaxorder.models.registry import (
 
 __all__ = [
     "ARCHITECTURES",
+    "Inputs",
     "Model",
     "architecture",
     "build",

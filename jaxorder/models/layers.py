@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, Int, Key
 
 from jaxorder.models.conv import Padding, Size, convolve
 
@@ -98,3 +98,20 @@ def keep_mask(
     dropped = round(rate * levels)
     scale = levels / (levels - dropped)
     return jnp.where(numbers.reshape(shape) >= dropped, scale, 0).astype(dtype)
+
+
+def bag_of_words(
+    tokens: Int[Array, "example token"], vocabulary: int
+) -> Float[Array, "example word"]:
+    """Return 1 + ln(count) of each word, 0 where it does not occur, by its length.
+
+    Rows have length 1 times the square root of the vocabulary, so that values have
+    mean square 1 as standardised inputs have. Word 0, which fills up short texts, does
+    not count. Sublinear term frequencies as in Manning et al. 2008, section 6.4.1.
+    """
+    rows = jnp.arange(tokens.shape[0])[:, None]
+    ones = (tokens > 0).astype(jnp.float32)
+    counts = jnp.zeros((tokens.shape[0], vocabulary)).at[rows, tokens].add(ones)
+    weights = jnp.where(counts > 0, 1 + jnp.log(jnp.maximum(counts, 1)), 0)
+    length = jnp.sqrt(jnp.sum(jnp.square(weights), 1, keepdims=True))
+    return weights * jnp.sqrt(vocabulary) / jnp.maximum(length, 1)

@@ -3,9 +3,9 @@
 import flax.linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
-from jaxorder.models.layers import Activation, Dropout
+from jaxorder.models.layers import Activation, Dropout, bag_of_words
 
 
 class MLP(nn.Module):
@@ -16,6 +16,8 @@ class MLP(nn.Module):
         widths: Units of the hidden layers.
         activation: Non-linearity; None makes the network linear.
         dropout: Share of each hidden layer's units dropped while training.
+        vocabulary: Number of words where the inputs are texts, which then come in as
+            bags of words; 0: the inputs are numbers.
         dtype: Type of the computation; parameters are float32.
     """
 
@@ -23,13 +25,16 @@ class MLP(nn.Module):
     widths: tuple[int, ...]
     activation: Activation | None
     dropout: float
+    vocabulary: int = 0
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(
-        self, x: Float[Array, "example *input"], training: bool
+        self, x: Shaped[Array, "example *input"], training: bool
     ) -> Float[Array, "example class"]:
         """Return the logits."""
+        if self.vocabulary:
+            x = bag_of_words(x, self.vocabulary)
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.widths):
             x = nn.Dense(width, dtype=self.dtype, name=f"dense_{i}")(x)

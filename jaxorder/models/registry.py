@@ -10,17 +10,36 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Key, PyTree
+from jaxtyping import Array, Float, Key, PyTree, Shaped
 
 from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
+from jaxorder.keys import Keys
 from jaxorder.models.layers import ACTIVATIONS, Activation
 from jaxorder.models.mlp import MLP
 from jaxorder.models.resnet import GROUPS, Norm, ResNet18
 from jaxorder.models.vgg import StVGG
 
 AnyArray = Array | np.ndarray
+NORMS: dict[str, Norm] = {name: name for name in get_args(Norm)}
 Parameters = PyTree[Float[AnyArray, "..."]]
+
+
+class Inputs(NamedTuple):
+    """What one input of a network is.
+
+    Attributes:
+        shape: [height, width, channel], [feature] or [token].
+        vocabulary: Number of words that tokens stand for; 0: the inputs are numbers.
+    """
+
+    shape: tuple[int, ...]
+    vocabulary: int = 0
+
+    def of(self, examples: int) -> jax.ShapeDtypeStruct:
+        """Return the shape and type of some inputs."""
+        kind = np.int32 if self.vocabulary else np.float32
+        return jax.ShapeDtypeStruct((examples, *self.shape), kind)
 
 
 class Model(NamedTuple):
@@ -30,10 +49,12 @@ class Model(NamedTuple):
         init: Key to parameters.
         logits: Parameters, inputs [example *input] and a key for dropout to logits
             [example class] in float32. Without a key nothing is dropped: evaluation.
+        inputs: What it takes.
     """
 
     init: Callable[[Key[Array, ""]], Parameters]
     logits: Callable[..., Float[Array, "example class"]]
+    inputs: Inputs
 
 
 @dataclass(frozen=True)
@@ -44,108 +65,58 @@ class Architecture:
         summary: A line for a listing.
         keys: Each key's default, as text.
         training: Defaults of the training options.
-        module: Checked keys, input shape, classes and type to a module.
+        module: Keys, inputs, classes and type to a module.
     """
 
     summary: str
     keys: Mapping[str, str]
     training: Mapping[str, Any]
-    module: Callable[["Keys", tuple[int, ...], int, DTypeLike], nn.Module]
+    module: Callable[[Keys, Inputs, int, DTypeLike], nn.Module]
 
 
-class Keys:
-    """The keys of a model string, read by type."""
-
-    def __init__(self, text: str, values: Mapping[str, str]) -> None:
-        self._text = text
-        self._values = values
-
-    def flag(self, key: str) -> bool:
-        """Return a key that is true or false."""
-        return self._choice(key, {"true": True, "false": False})
-
-    def activation(self) -> Activation | None:
-        """Return the non-linearity; None for a linear network."""
-        chosen = self._choice("activation", ACTIVATIONS)
-        return None if self.flag("linear") else chosen
-
-    def share(self, key: str, below: float) -> float:
-        """Return a key that is a number from 0 to less than a bound."""
-        try:
-            value = float(self._values[key])
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < below:
-            raise self._refused(key, f"a number from 0 to below {below:g}")
-        return value
-
-    def norm(self) -> Norm:
-        """Return the normalisation."""
-        return self._choice("norm", {name: name for name in get_args(Norm)})
-
-    def whole(self, key: str) -> int:
-        """Return a key that is a whole number from 1 on."""
-        value = self._values[key]
-        if not (value.isdecimal() and int(value) > 0):
-            raise self._refused(key, "a whole number from 1 on")
-        return int(value)
-
-    def widths(self, key: str) -> tuple[int, ...]:
-        """Return a key that is `none` or widths joined by hyphens."""
-        value = self._values[key]
-        parts = [] if value == "none" else value.split("-")
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
-            raise self._refused(key, "none or widths from 1 on, as 128-64")
-        return tuple(int(part) for part in parts)
-
-    def _choice(self, key: str, choices: Mapping[str, Any]) -> Any:
-        if self._values[key] not in choices:
-            raise self._refused(key, "one of " + ", ".join(choices))
-        return choices[self._values[key]]
-
-    def _refused(self, key: str, allowed: str) -> RequestError:
-        value = self._values[key]
-        return RequestError(f"--models {self._text}: {key}={value} must be {allowed}")
+def _activation(keys: Keys) -> Activation | None:
+    """Return the non-linearity; None for a linear network."""
+    chosen = keys.choice("activation", ACTIVATIONS)
+    return None if keys.flag("linear") else chosen
 
 
-def _mlp(
-    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
-) -> nn.Module:
-    del input_shape
-    widths, dropout = keys.widths("widths"), keys.share("dropout", below=1.0)
-    return MLP(classes, widths, keys.activation(), dropout, dtype)
+def _share(keys: Keys, key: str, below: float) -> float:
+    return keys.number(key, 0.0, below, open_end=True)
+
+
+def _mlp(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    widths, dropout = keys.widths("widths"), _share(keys, "dropout", below=1.0)
+    activation = _activation(keys)
+    return MLP(classes, widths, activation, dropout, inputs.vocabulary, dtype)
 
 
 def _st_vgg(
     name: str, filters: tuple[int, ...], windows: tuple[int, ...], dense: int
 ) -> Callable[..., nn.Module]:
-    def module(
-        keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
-    ) -> nn.Module:
-        _check_images(name, input_shape, least=2 ** (len(filters) // 2))
+    def module(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+        _check_images(name, inputs, least=2 ** (len(filters) // 2))
         # the dense layer drops twice as much
-        dropout, activation = keys.share("dropout", below=0.5), keys.activation()
+        dropout, activation = _share(keys, "dropout", below=0.5), _activation(keys)
         return StVGG(classes, filters, windows, dense, activation, dropout, dtype)
 
     return module
 
 
-def _resnet18(
-    keys: Keys, input_shape: tuple[int, ...], classes: int, dtype: DTypeLike
-) -> nn.Module:
-    _check_images("resnet18", input_shape, least=8)
-    width, norm = keys.whole("width"), keys.norm()
+def _resnet18(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    _check_images("resnet18", inputs, least=8)
+    width, norm = keys.whole("width"), keys.choice("norm", NORMS)
     if norm == "group" and width > GROUPS and width % GROUPS:
         raise RequestError(
             f"--models resnet18: width={width} must be at most {GROUPS} or a multiple "
             "of it, for norm=group"
         )
-    return ResNet18(classes, width, norm, keys.activation(), dtype)
+    return ResNet18(classes, width, norm, _activation(keys), dtype)
 
 
-def _check_images(name: str, input_shape: tuple[int, ...], least: int) -> None:
-    if len(input_shape) != 3 or min(input_shape[:2]) < least:
-        shape = " x ".join(map(str, input_shape))
+def _check_images(name: str, inputs: Inputs, least: int) -> None:
+    if len(inputs.shape) != 3 or min(inputs.shape[:2]) < least:
+        shape = " x ".join(map(str, inputs.shape))
+        shape = f"texts of {shape} words" if inputs.vocabulary else shape
         raise RequestError(
             f"--models {name}: needs images of at least {least} x {least} pixels with "
             f"channels; the data's inputs are {shape}"
@@ -207,14 +178,12 @@ def _unknown(kind: str, text: str, got: str, known: Mapping[str, Any]) -> str:
     return f"--models {text}: no {kind} {got}{hint}; there are {', '.join(known)}"
 
 
-def build(
-    text: str, input_shape: tuple[int, ...], classes: int, precision: str = "float32"
-) -> Model:
-    """Return a model string's network for inputs of a shape.
+def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -> Model:
+    """Return a model string's network.
 
     Args:
         text: `NAME[:key=value,...]`.
-        input_shape: Shape of one input, [height, width, channel] or [feature].
+        inputs: What it takes.
         classes: Outputs, at least 2.
         precision: `float32` or `bfloat16`, of the computation; parameters and logits
             are float32.
@@ -227,21 +196,22 @@ def build(
             suit the architecture.
     """
     known, spec = architecture(text), parse_model(text)
-    keys = Keys(text, {**known.keys, **spec.options})
-    module = known.module(keys, input_shape, classes, jnp.dtype(precision))
-    return from_module(module, input_shape)
+    keys = Keys(f"--models {text}", {**known.keys, **spec.options})
+    module = known.module(keys, inputs, classes, jnp.dtype(precision))
+    return from_module(module, inputs)
 
 
-def from_module(module: nn.Module, input_shape: tuple[int, ...]) -> Model:
+def from_module(module: nn.Module, inputs: Inputs) -> Model:
     """Return a Linen module, called with inputs and `training`, as two functions."""
+    one = inputs.of(1)
 
     def init(key: Key[Array, ""]) -> Parameters:
-        one = jnp.zeros((1, *input_shape))
-        return module.init({"params": key}, one, training=False)["params"]
+        zeros = jnp.zeros(one.shape, one.dtype)
+        return module.init({"params": key}, zeros, training=False)["params"]
 
     def logits(
         params: Parameters,
-        inputs: Float[AnyArray, "example *input"],
+        inputs: Shaped[AnyArray, "example *input"],
         dropout_key: Key[Array, ""] | None = None,
     ) -> Float[Array, "example class"]:
         training = dropout_key is not None
@@ -251,7 +221,7 @@ def from_module(module: nn.Module, input_shape: tuple[int, ...]) -> Model:
         )
         return jnp.asarray(outputs, jnp.float32)
 
-    return Model(init, logits)
+    return Model(init, logits, inputs)
 
 
 def parameter_count(model: Model) -> int:
@@ -260,19 +230,18 @@ def parameter_count(model: Model) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
-def forward_flops(model: Model, input_shape: tuple[int, ...]) -> float:
+def forward_flops(model: Model) -> float:
     """Return the multiplications and additions of one example's forward pass.
 
     Those of matrix products and convolutions, each by its direct sum.
     """
-    return sum(layer_flops(model, input_shape))
+    return sum(layer_flops(model))
 
 
-def layer_flops(model: Model, input_shape: tuple[int, ...]) -> list[float]:
+def layer_flops(model: Model) -> list[float]:
     """Return the same for each layer with weights, in the order of the computation."""
     params = jax.eval_shape(model.init, jax.random.key(0))
-    one = jax.ShapeDtypeStruct((1, *input_shape), np.float32)
-    jaxpr = jax.make_jaxpr(lambda p, x: model.logits(p, x))(params, one)
+    jaxpr = jax.make_jaxpr(lambda p, x: model.logits(p, x))(params, model.inputs.of(1))
     return [flops for flops in map(_flops, jaxpr.jaxpr.eqns) if flops]
 
 

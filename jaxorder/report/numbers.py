@@ -198,9 +198,8 @@ def _snapshots(dataset: xr.Dataset) -> Iterator[Integer[np.ndarray, "member exam
 
 
 def _relabelled(dataset: xr.Dataset) -> int:
-    if "original_label" not in dataset:
-        return 0
-    return int((dataset["original_label"] != dataset["label"]).sum())
+    other = {"original_label", "trained_label"} & set(map(str, dataset.data_vars))
+    return sum(int((dataset[name] != dataset["label"]).sum()) for name in other)
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,19 +25,23 @@ from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
 from jaxorder.report.summary import named_pairs, run_names, summary_row
 from jaxorder.report.wording import counted, listed
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.run.folder import Labels, Run, open_runs
 
 REPORT = "report.html"
 Paths = Path | str | Sequence[Path | str]
 
 
-def write_report(paths: Paths, out: Path | str | None = None) -> Path:
+def write_report(
+    paths: Paths, out: Path | str | None = None, labels: Labels = "label"
+) -> Path:
     """Write a report on studies and runs, finished or not.
 
     Args:
         paths: Folders of studies or runs, one or more.
         out: File to write; None is `report.html` in the folder, for a single path. An
             earlier report is replaced.
+        labels: What counts as right where labels were changed: the `label` that the
+            members were trained towards, or the `original` one.
 
     Returns:
         The file.
@@ -48,7 +52,7 @@ def write_report(paths: Paths, out: Path | str | None = None) -> Path:
     """
     folders = _folders(paths)
     target = _target(folders, out)
-    runs = _opened(folders)
+    runs = [run.against(labels) for run in _opened(folders)]
     named = zip(runs, run_names(runs), strict=True)
     write_text(target, render([measure(run, name) for run, name in named]))
     return target

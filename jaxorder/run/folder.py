@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,7 @@ from jaxorder.config import SCHEMA, RunConfig, folder_name
 from jaxorder.errors import RequestError
 from jaxorder.files import read_json
 
+Labels = Literal["label", "original"]
 CONFIG = "config.json"
 STUDY = "study.json"
 
@@ -50,13 +51,16 @@ class Run:
 
     Args:
         path: Folder of the run.
+        labels: What counts as right where labels were changed: the `label` that the
+            members were trained towards, or the `original` one.
 
     Raises:
         RequestError: Where the folder is not a run, or its description is damaged.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, labels: Labels = "label") -> None:
         self.path = Path(path)
+        self.labels = labels
         if not is_run(self.path):
             raise RequestError(f"{path}: not a run; a run holds {CONFIG}")
         self.document = _described(self.path / CONFIG, "options", "steps", "data")
@@ -67,6 +71,15 @@ class Run:
         """The model string, which names the run within its study."""
         return self.config.model
 
+    def against(self, labels: Labels) -> "Run":
+        """Return the run with other labels counting as right.
+
+        Args:
+            labels: `label`, what the members were trained towards; or `original`,
+                which differs where label noise or shuffling changed it.
+        """
+        return Run(self.path, labels)
+
     def record(self, split: str) -> xr.Dataset:
         """Return what is recorded of a split, lazily.
 
@@ -75,14 +88,19 @@ class Run:
 
         Returns:
             `prediction` [snapshot, member, example], `label` [example] and more, as
-            docs/architecture.md lists; the committed snapshots only.
+            docs/architecture.md lists; the committed snapshots only. Against original
+            labels `label` is these, and `trained_label` what was trained towards.
 
         Raises:
             RequestError: Where there is no such split.
         """
         if not (self.path / record.RECORD / split).is_dir():
             raise RequestError(f"--split {split}: {self.path} holds train and test")
-        return record.read(self.path, split)
+        dataset = record.read(self.path, split)
+        if self.labels == "original" and "original_label" in dataset:
+            trained = {"label": "trained_label", "original_label": "label"}
+            return dataset.rename(trained)
+        return dataset
 
     def correct(self, split: str) -> xr.DataArray:
         """Return whether each member was right.

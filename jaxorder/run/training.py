@@ -1,5 +1,6 @@
 """Studies and runs from the request to the finished record."""
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,8 @@ from jaxorder.config import (
     options_from_json,
     to_json,
 )
-from jaxorder.data import Dataset, load
+from jaxorder.data import Dataset, Transformations, load
 from jaxorder.ensemble.devices import spread_over_cores
-from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
@@ -211,13 +211,10 @@ def _planned_devices(runs: Sequence[Run]) -> int | None:
 
 
 def load_for(options: StudyOptions) -> Dataset:
-    """Return the data that options ask for."""
-    return load(
-        options.data,
-        data_dir=options.data_dir,
-        train_examples=options.train_examples,
-        test_examples=options.test_examples,
-    )
+    """Return the data that options ask for, transformed as they ask."""
+    names = [field.name for field in dataclasses.fields(Transformations)]
+    wanted = Transformations(**{name: getattr(options, name) for name in names})
+    return load(options.data, data_dir=options.data_dir, wanted=wanted)
 
 
 def _begin(folder: Path, work: Workload, watch: Watch) -> Run:
@@ -241,9 +238,7 @@ def execute(path: Path, work: Workload, watch: Watch) -> Run:
         return run
     with lock(path), Interruption() as interruption, jax.enable_x64(False):
         repeatable = _same_machine(run, work)
-        ensemble = Ensemble(
-            work.recipe, work.config, work.plan, work.examples(), work.devices
-        )
+        ensemble = work.ensemble()
         for block in work.plan.blocks(work.config.members):
             teller = Teller(work, watch)
             training = BlockTraining(

@@ -1,10 +1,9 @@
 """What a run will do, worked out and checked before anything is written."""
 
-import math
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from jaxorder.ensemble.devices import (
     device_kind,
     matmul_precision,
 )
+from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
@@ -31,12 +31,12 @@ from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
 from jaxorder.ensemble.streams import seeds
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
-from jaxorder.models import architecture, build, options_text, parameter_count
+from jaxorder.models import Inputs, architecture, build, options_text, parameter_count
+from jaxorder.run.arrange import Arrangement, arrange
 from jaxorder.run.folder import CONFIG, Run
 
 PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
 SPLITS = ("train", "test")
-GROUP = 16  # batches evaluated in one call
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Workload:
         plan: How members are mapped.
         devices: Devices there are.
         recorded: Positions of the recorded examples within each split.
+        arrangement: How the data lie on the devices.
     """
 
     config: RunConfig
@@ -58,6 +59,7 @@ class Workload:
     plan: Plan
     devices: Devices
     recorded: dict[str, Int[np.ndarray, "_"]]
+    arrangement: Arrangement
 
     @cached_property
     def steps(self) -> list[int]:
@@ -76,29 +78,16 @@ class Workload:
         return sum(len(positions) for positions in self.recorded.values())
 
     def examples(self) -> Examples:
-        """Return the data as it goes to the devices, on the host."""
-        return arranged(self.dataset, self.recorded, self.plan.evaluate_batch)
+        """Return the data as they go to the devices, on the host."""
+        return self.arrangement.examples(self.plan.evaluate_batch)
 
-
-def arranged(
-    dataset: Dataset, recorded: dict[str, Int[np.ndarray, "_"]], batch: int
-) -> Examples:
-    """Return the data as it goes to the devices, evaluated in batches of some size."""
-    train, test = dataset.train, dataset.test
-    standard = standardization(train.inputs)
-    at = np.concatenate([recorded["train"], len(train.labels) + recorded["test"]])
-    batch = min(batch, len(at))
-    batches = -(-len(at) // batch)
-    groups = -(-batches // GROUP)
-    shape = groups, -(-batches // groups), batch
-    evaluated = np.pad(at, (0, math.prod(shape) - len(at)))
-    return Examples(
-        inputs=np.concatenate([train.inputs, test.inputs]),
-        labels=np.concatenate([train.labels, test.labels]),
-        mean=standard.mean,
-        deviation=standard.deviation,
-        evaluated=evaluated.reshape(shape).astype(np.int32),
-    )
+    def ensemble(self) -> Ensemble:
+        """Return the members' compiled functions, with the data."""
+        window = self.arrangement.window(self.recipe.batch_size)
+        return Ensemble(
+            *(self.recipe, self.config, self.plan, self.examples(), self.devices),
+            window=window,
+        )
 
 
 def prepare(
@@ -124,9 +113,10 @@ def prepare(
         RequestError: Where model and data do not fit, or memory does not suffice.
     """
     config = config.with_defaults(architecture(config.model).training)
-    model = build(
-        config.model, dataset.input_shape, dataset.num_classes, config.precision
-    )
+    inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
+    if config.augment and len(inputs.shape) != 3:
+        raise RequestError(f"--augment: {dataset.name} holds no images")
+    model = build(config.model, inputs, dataset.num_classes, config.precision)
     examples = len(dataset.train.labels)
     assert config.batch_size is not None
     # a larger batch would only be padding
@@ -139,19 +129,19 @@ def prepare(
         batch_size=batch_size,
         prediction=record.prediction_type(dataset.num_classes),
         quantities=config.record,
+        augment=config.augment,
     )
     recorded = choose_recorded(dataset, config.record_examples)
     snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
+    arrangement = arrange(dataset, recorded, config, devices)
     job = Job(
-        recipe,
-        config,
-        devices,
-        partial(arranged, dataset, recorded),
+        *(recipe, config, devices, arrangement.examples),
         snapshots=len(snapshots),
+        window=arrangement.window(batch_size),
     )
     plan = plan or choose(job, measure)
     _check_devices(plan, devices)
-    return Workload(config, dataset, recipe, plan, devices, recorded)
+    return Workload(config, dataset, recipe, plan, devices, recorded, arrangement)
 
 
 def choose_recorded(
@@ -224,6 +214,8 @@ def describe(work: Workload) -> dict[str, Any]:
             "classes": dataset.num_classes,
             "class_names": list(dataset.class_names),
             "input_shape": list(dataset.input_shape),
+            "facts": dict(dataset.facts),
+            "streamed": work.arrangement.streamed,
         },
         "plan": work.plan.to_json(),
         "machine": machine(work),
@@ -256,8 +248,8 @@ def _layout(work: Workload) -> record.Layout:
     splits = {}
     for name, at in work.recorded.items():
         split = work.dataset.split(name)
-        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at])
-    standard = standardization(work.dataset.train.inputs)
+        columns = {key: column[at] for key, column in split.columns.items()}
+        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at], columns)
     steps = np.array(work.steps)
     return record.Layout(
         steps=steps,
@@ -267,8 +259,23 @@ def _layout(work: Workload) -> record.Layout:
         classes=work.dataset.class_names,
         block=work.plan.block,
         quantities=work.config.record,
-        inputs={"input_mean": standard.mean, "input_deviation": standard.deviation},
+        inputs=_input_arrays(work.dataset),
     )
+
+
+def _input_arrays(dataset: Dataset) -> dict[str, record.Named]:
+    """Return what other inputs must go through to be as the members saw these."""
+    standard = standardization(dataset.train.inputs, dataset.scaling)
+    found = {
+        "input_mean": record.Named(standard.mean, ("input_axis",)),
+        "input_deviation": record.Named(standard.deviation, ("input_axis",)),
+    }
+    if dataset.projection is not None:
+        raw, projection = "raw_feature", dataset.projection
+        components = record.Named(projection.components, ("component", raw))
+        found["pca_components"] = components
+        found["pca_mean"] = record.Named(projection.mean, (raw,))
+    return found
 
 
 def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:

@@ -68,9 +68,10 @@ def _data_cells(run: RunNumbers) -> list[str]:
 def _relabelled(run: RunNumbers) -> str:
     if run.train is None or not run.train.relabelled:
         return ""
+    right = {"label": "the changed label", "original": "the one they came with"}
     return (
         f" {run.name}: {run.train.relabelled:,} training examples have another label "
-        "than they came with."
+        f"than they came with; all figures count {right[run.run.labels]} as right."
     )
 
 

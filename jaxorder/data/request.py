@@ -1,0 +1,25 @@
+"""What a source is asked for, as its reader gets it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxorder.keys import Keys
+
+
+@dataclass(frozen=True)
+class Request:
+    """A source as it was asked for.
+
+    Attributes:
+        source: The whole text, which names the data set; errors begin with it.
+        argument: A path or name behind the colon, "" where there is none.
+        keys: What was given as key=value, with the source's defaults.
+        data_dir: Folder of data sets that was given, if any.
+        resize: Pixels to bring the images' sides to; None leaves them.
+    """
+
+    source: str
+    argument: str
+    keys: Keys
+    data_dir: Path | None = None
+    resize: int | None = None
