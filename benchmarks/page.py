@@ -185,6 +185,7 @@ def draw(path: Path, growth: dict[str, Any]) -> None:
             axis.set_title(NETWORKS[row], fontsize=9)
             axis.set_xlabel("members")
         axes[0][0].set_ylabel("ms a member-step")
-        axes[0][0].legend(fontsize=7)
+        lines, labels = axes[0][0].get_legend_handles_labels()
+        figure.legend(lines, labels, loc="outside lower center", ncols=5, fontsize=7)
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
