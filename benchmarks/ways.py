@@ -48,7 +48,7 @@ ROWS = {
     "cnn8": Row("small_st_vgg", (8, 8, 1), 32),
     "cnn28": Row("small_st_vgg", (28, 28, 1), 100),
     "cnn32": Row("st_vgg", (32, 32, 3), 100),
-    "resnet18": Row("resnet18", (32, 32, 3), 100, evaluated=200),
+    "resnet18": Row("resnet18:norm=group", (32, 32, 3), 100, evaluated=200),
 }
 
 
@@ -255,7 +255,7 @@ def _torch_model(row: Row) -> Any:
         for a, b in zip([height * width * channels, *sizes], sizes, strict=False):
             layers += [nn.Linear(a, b), nn.ReLU()]
         return _as_ours(nn.Sequential(*layers, nn.Linear(sizes[-1], 10)))
-    if row.model == "resnet18":
+    if row.model.startswith("resnet18"):
         return _torch_resnet18(channels).to(memory_format=channels_last)
     small = row.model == "small_st_vgg"
     blocks: list[Any] = []

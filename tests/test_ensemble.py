@@ -233,9 +233,9 @@ def test_prediction_covers_every_example_in_order(digits: Dataset) -> None:
     state = made.init()
     _, values = made.predict(state, last=True)
     examples = work.examples()
-    params = pick(made.to_host(state).params, 2)
+    one = pick(made.to_host(state), 2)
     inputs = (examples.inputs - examples.mean) / examples.deviation
-    logits = work.recipe.model.logits(params, inputs)
+    logits = work.recipe.model.logits(one.params, one.statistics, inputs)
     np.testing.assert_array_equal(values["prediction"][2, :154], logits.argmax(-1))
     assert values["prediction"].dtype == np.uint8
     for name, function in member.QUANTITIES.items():

@@ -99,7 +99,8 @@ def run(
     Parameters
     ----------
     models
-        Architectures, NAME[:key=value,...]: mlp, small_st_vgg, st_vgg, resnet18.
+        Architectures, NAME[:key=value,...]: mlp, small_st_vgg, st_vgg, alexnet, vgg19,
+        resnet18, resnet50, densenet121; for texts bilstm_attention, bag_of_embeddings.
     out
         Folder of the study, which must not exist.
     quiet

@@ -25,11 +25,13 @@ class MemberState(NamedTuple):
 
     Attributes:
         params: The network's parameters.
+        statistics: Running statistics of batch normalisation; empty without.
         optimizer: Optax's state, the count of steps included.
         finite: Whether every loss so far was finite.
     """
 
     params: PyTree[Float[Array, "..."]]
+    statistics: PyTree[Float[Array, "..."]]
     optimizer: PyTree
     finite: Bool[Array, "*member"]
 
@@ -99,8 +101,9 @@ def standardized(
 
 def init(recipe: Recipe, streams: Streams) -> MemberState:
     """Return a member before its first step."""
-    params = recipe.model.init(streams.init)
-    return MemberState(params, recipe.optimizer.init(params), jnp.array(True))
+    params, statistics = recipe.model.init(streams.init)
+    optimizer = recipe.optimizer.init(params)
+    return MemberState(params, statistics, optimizer, jnp.array(True))
 
 
 def epoch_order(
@@ -169,17 +172,21 @@ def train_step(
         inputs = augmented(inputs, recipe.augment, key)
     key = jax.random.fold_in(streams.dropout, step)
 
-    def mean_loss(params: PyTree) -> Float[Array, ""]:
-        logits = recipe.model.logits(params, inputs, key)
+    def mean_loss(params: PyTree) -> tuple[Float[Array, ""], PyTree]:
+        logits, statistics = recipe.model.train(
+            params, state.statistics, inputs, key, weights
+        )
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
-        return jnp.sum(losses, where=weights) / jnp.sum(weights)
+        return jnp.sum(losses, where=weights) / jnp.sum(weights), statistics
 
-    loss, gradient = jax.value_and_grad(mean_loss)(state.params)
+    with_statistics = jax.value_and_grad(mean_loss, has_aux=True)
+    (loss, statistics), gradient = with_statistics(state.params)
     updates, optimizer = recipe.optimizer.update(
         gradient, state.optimizer, state.params
     )
     params = optax.apply_updates(state.params, updates)
-    return MemberState(params, optimizer, state.finite & jnp.isfinite(loss)), loss
+    finite = state.finite & jnp.isfinite(loss)
+    return MemberState(params, statistics, optimizer, finite), loss
 
 
 def predict(
@@ -204,7 +211,8 @@ def predict(
     """
 
     def batch(at: Int[Array, "position"]) -> tuple:
-        logits = recipe.model.logits(state.params, standardized(examples, at))
+        inputs = standardized(examples, at)
+        logits = recipe.model.logits(state.params, state.statistics, inputs)
         values = {"prediction": jnp.argmax(logits, -1).astype(recipe.prediction)}
         for name in recipe.quantities:
             if name in LAST_ONLY and not last:

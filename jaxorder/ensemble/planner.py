@@ -221,11 +221,13 @@ def _different(job: Job, methods: list[Method]) -> list[Method]:
 
 def _program(job: Job, method: Method) -> str:
     inputs = job.recipe.model.inputs.of(job.recipe.batch_size)
-    params = jax.eval_shape(job.recipe.model.init, jax.random.key(0))
+    variables = jax.eval_shape(job.recipe.model.init, jax.random.key(0))
     with convolutions(method):
         # a function that is new each time, since JAX remembers what it traced
         return str(
-            jax.make_jaxpr(lambda p, x: job.recipe.model.logits(p, x))(params, inputs)
+            jax.make_jaxpr(lambda v, x: job.recipe.model.logits(*v, x))(
+                variables, inputs
+            )
         )
 
 

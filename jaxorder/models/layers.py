@@ -1,6 +1,8 @@
 """Layers that the architectures share, as Flax Linen modules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import flax.linen as nn
 import jax
@@ -42,6 +44,33 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
+Initializer = Callable[..., Array]
+INITIALIZERS: dict[str, Initializer | None] = {
+    "default": None,
+    "he": nn.initializers.he_normal(),
+    "lecun": nn.initializers.lecun_normal(),
+    "glorot": nn.initializers.glorot_uniform(),
+    "orthogonal": nn.initializers.orthogonal(),
+}
+_chosen: ContextVar[Initializer | None] = ContextVar("initializer", default=None)
+
+
+@contextmanager
+def initialised(chosen: Initializer | None) -> Iterator[None]:
+    """Initialise kernels otherwise than each layer would; None: as each layer would."""
+    token = _chosen.set(chosen)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def dense(units: int, dtype: DTypeLike, name: str) -> nn.Dense:
+    """Return a dense layer, of LeCun's initial weights unless others were chosen."""
+    kernel = _chosen.get() or nn.initializers.lecun_normal()
+    return nn.Dense(units, dtype=dtype, kernel_init=kernel, name=name)
+
+
 class Conv(nn.Module):
     """A convolution, by default of stride 1, of the image's size, and with a bias."""
 
@@ -56,7 +85,8 @@ class Conv(nn.Module):
     def __call__(self, x: Float[Array, "example height width channel"]) -> Array:
         """Convolve images."""
         shape = (*self.window, x.shape[-1], self.filters)
-        kernel = self.param("kernel", nn.initializers.he_normal(), shape)
+        initial = _chosen.get() or nn.initializers.he_normal()
+        kernel = self.param("kernel", initial, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         x = convolve(x, kernel, self.strides, self.padding)
         if not self.bias:

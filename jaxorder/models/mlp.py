@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Shaped
 
-from jaxorder.models.layers import Activation, Dropout, bag_of_words
+from jaxorder.models.layers import Activation, Dropout, bag_of_words, dense
+from jaxorder.models.norm import Norm, Normalise
 
 
 class MLP(nn.Module):
@@ -15,6 +16,7 @@ class MLP(nn.Module):
         classes: Outputs.
         widths: Units of the hidden layers.
         activation: Non-linearity; None makes the network linear.
+        norm: Before each activation: by the batch, by groups, or none.
         dropout: Share of each hidden layer's units dropped while training.
         vocabulary: Number of words where the inputs are texts, which then come in as
             bags of words; 0: the inputs are numbers.
@@ -24,6 +26,7 @@ class MLP(nn.Module):
     classes: int
     widths: tuple[int, ...]
     activation: Activation | None
+    norm: Norm
     dropout: float
     vocabulary: int = 0
     dtype: DTypeLike = jnp.float32
@@ -37,7 +40,8 @@ class MLP(nn.Module):
             x = bag_of_words(x, self.vocabulary)
         x = x.reshape(x.shape[0], -1)
         for i, width in enumerate(self.widths):
-            x = nn.Dense(width, dtype=self.dtype, name=f"dense_{i}")(x)
+            x = dense(width, self.dtype, f"dense_{i}")(x)
+            x = Normalise(self.norm, self.dtype, name=f"norm_{i}")(x, training)
             x = x if self.activation is None else self.activation(x)
             x = Dropout(self.dropout, name=f"dropout_{i}")(x, training)
-        return nn.Dense(self.classes, dtype=self.dtype, name="output")(x)
+        return dense(self.classes, self.dtype, "output")(x)

@@ -1,7 +1,7 @@
 """From a model string to the two functions that the ensemble maps over members."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -10,17 +10,28 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
 from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
 from jaxorder.keys import Keys
-from jaxorder.models.layers import ACTIVATIONS, Activation
+from jaxorder.models.alexnet import AlexNet
+from jaxorder.models.densenet import DenseNet
+from jaxorder.models.layers import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    Activation,
+    Initializer,
+    initialised,
+)
 from jaxorder.models.mlp import MLP
-from jaxorder.models.resnet import GROUPS, Norm, ResNet18
-from jaxorder.models.vgg import StVGG
+from jaxorder.models.norm import GROUPS, Norm, padded
+from jaxorder.models.resnet import ResNet
+from jaxorder.models.text import BagOfEmbeddings, BiLSTMAttention
+from jaxorder.models.vgg import VGG19, StVGG
 
 AnyArray = Array | np.ndarray
+Factory = Callable[[Keys, "Inputs", int, DTypeLike], nn.Module]
 NORMS: dict[str, Norm] = {name: name for name in get_args(Norm)}
 Parameters = PyTree[Float[AnyArray, "..."]]
 
@@ -46,14 +57,18 @@ class Model(NamedTuple):
     """One member's network as pure functions.
 
     Attributes:
-        init: Key to parameters.
-        logits: Parameters, inputs [example *input] and a key for dropout to logits
-            [example class] in float32. Without a key nothing is dropped: evaluation.
+        init: Key to parameters and statistics; these are empty but with batch
+            normalisation.
+        logits: Parameters, statistics and inputs [example *input] to logits [example
+            class] in float32: evaluation, nothing is dropped.
+        train: The same with a key for dropout and which examples are real (the others
+            fill up a batch) to logits and new statistics.
         inputs: What it takes.
     """
 
-    init: Callable[[Key[Array, ""]], Parameters]
+    init: Callable[[Key[Array, ""]], tuple[Parameters, Parameters]]
     logits: Callable[..., Float[Array, "example class"]]
+    train: Callable[..., tuple[Float[Array, "example class"], Parameters]]
     inputs: Inputs
 
 
@@ -71,7 +86,7 @@ class Architecture:
     summary: str
     keys: Mapping[str, str]
     training: Mapping[str, Any]
-    module: Callable[[Keys, Inputs, int, DTypeLike], nn.Module]
+    module: Factory
 
 
 def _activation(keys: Keys) -> Activation | None:
@@ -80,37 +95,120 @@ def _activation(keys: Keys) -> Activation | None:
     return None if keys.flag("linear") else chosen
 
 
+def _norm(keys: Keys) -> Norm:
+    """Return the normalisation, of which a linear network has none."""
+    chosen = keys.choice("norm", NORMS)
+    return "none" if keys.flag("linear") else chosen
+
+
 def _share(keys: Keys, key: str, below: float) -> float:
     return keys.number(key, 0.0, below, open_end=True)
 
 
 def _mlp(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
     widths, dropout = keys.widths("widths"), _share(keys, "dropout", below=1.0)
-    activation = _activation(keys)
-    return MLP(classes, widths, activation, dropout, inputs.vocabulary, dtype)
+    activation, norm = _activation(keys), _norm(keys)
+    _check_groups(keys, norm, widths, "widths")
+    return MLP(classes, widths, activation, norm, dropout, inputs.vocabulary, dtype)
 
 
 def _st_vgg(
-    name: str, filters: tuple[int, ...], windows: tuple[int, ...], dense: int
-) -> Callable[..., nn.Module]:
+    name: str, shares: tuple[int, ...], windows: tuple[int, ...], dense: int
+) -> Factory:
+    """Return an st-VGG whose filters and dense units are in proportion to `width`."""
+
     def module(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
-        _check_images(name, inputs, least=2 ** (len(filters) // 2))
+        _check_images(name, inputs, least=2 ** (len(shares) // 2))
+        width, norm = keys.whole("width"), _norm(keys)
         # the dense layer drops twice as much
         dropout, activation = _share(keys, "dropout", below=0.5), _activation(keys)
-        return StVGG(classes, filters, windows, dense, activation, dropout, dtype)
+        filters, units = tuple(width * share for share in shares), width * dense
+        _check_groups(keys, norm, filters)
+        return StVGG(
+            *(classes, filters, windows, units, activation, dropout, norm, dtype)
+        )
 
     return module
 
 
-def _resnet18(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
-    _check_images("resnet18", inputs, least=8)
-    width, norm = keys.whole("width"), keys.choice("norm", NORMS)
-    if norm == "group" and width > GROUPS and width % GROUPS:
+def _vgg19(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    _check_images("vgg19", inputs, least=32)
+    width, norm = keys.whole("width"), _norm(keys)
+    _check_groups(keys, norm, [width])
+    dropout = _share(keys, "dropout", below=1.0)
+    return VGG19(classes, width, _activation(keys), dropout, norm, dtype)
+
+
+def _alexnet(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    _check_images("alexnet", inputs, least=8)
+    dropout = _share(keys, "dropout", below=1.0)
+    return AlexNet(classes, keys.whole("width"), _activation(keys), dropout, dtype)
+
+
+def _resnet(name: str, blocks: tuple[int, ...], bottleneck: bool) -> Factory:
+    def module(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+        _check_images(name, inputs, least=8)
+        width, norm, activation = keys.whole("width"), _norm(keys), _activation(keys)
+        _check_groups(keys, norm, [width])
+        return ResNet(classes, blocks, bottleneck, width, norm, activation, dtype)
+
+    return module
+
+
+def _densenet121(
+    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+) -> nn.Module:
+    _check_images("densenet121", inputs, least=8)
+    growth, norm = keys.whole("width"), _norm(keys)
+    _check_groups(keys, norm, [growth])
+    return DenseNet(classes, (6, 12, 24, 16), growth, norm, _activation(keys), dtype)
+
+
+def _bilstm_attention(
+    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+) -> nn.Module:
+    _check_texts("bilstm_attention", inputs)
+    return BiLSTMAttention(
+        classes,
+        inputs.vocabulary,
+        keys.whole("embedding"),
+        keys.whole("width"),
+        _share(keys, "dropout", below=1.0),
+        dtype,
+    )
+
+
+def _bag_of_embeddings(
+    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+) -> nn.Module:
+    _check_texts("bag_of_embeddings", inputs)
+    return BagOfEmbeddings(
+        classes,
+        inputs.vocabulary,
+        keys.whole("embedding"),
+        keys.widths("widths"),
+        _activation(keys),
+        _share(keys, "dropout", below=1.0),
+        dtype,
+    )
+
+
+def _check_groups(
+    keys: Keys, norm: Norm, filters: Sequence[int], key: str = "width"
+) -> None:
+    """Refuse filters that group normalisation cannot divide."""
+    if norm == "group" and any(f > GROUPS and f % GROUPS for f in filters):
+        allowed = f"at most {GROUPS} or a multiple of it, for norm=group"
+        raise keys.refused(key, allowed)
+
+
+def _check_texts(name: str, inputs: Inputs) -> None:
+    if not inputs.vocabulary:
+        shape = " x ".join(map(str, inputs.shape))
         raise RequestError(
-            f"--models resnet18: width={width} must be at most {GROUPS} or a multiple "
-            "of it, for norm=group"
+            f"--models {name}: needs texts, such as newsgroups20; the data's inputs "
+            f"are numbers, {shape}"
         )
-    return ResNet18(classes, width, norm, _activation(keys), dtype)
 
 
 def _check_images(name: str, inputs: Inputs, least: int) -> None:
@@ -123,35 +221,83 @@ def _check_images(name: str, inputs: Inputs, least: int) -> None:
         )
 
 
+COMMON = {"activation": "relu", "init": "default", "linear": "false"}
+SLOW = {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64}
+FAST = {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 64}
+ADAM = {"optimizer": "adam", "learning_rate": 0.001, "batch_size": 64}
+
 ARCHITECTURES: dict[str, Architecture] = {
     "mlp": Architecture(
         "fully connected; widths=none is softmax regression",
-        {"widths": "256-128", "activation": "relu", "dropout": "0", "linear": "false"},
-        {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 64},
+        {"widths": "256-128", "norm": "none", "dropout": "0", **COMMON},
+        FAST,
         _mlp,
     ),
     "small_st_vgg": Architecture(
         "4 convolutions (32, 32, 64, 64) and a dense layer of 256",
-        {"activation": "elu", "dropout": "0.25", "linear": "false"},
-        {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64},
-        _st_vgg("small_st_vgg", (32, 32, 64, 64), (3,) * 4, dense=256),
+        {
+            "width": "32",
+            "norm": "none",
+            "dropout": "0.25",
+            **COMMON,
+            "activation": "elu",
+        },
+        SLOW,
+        _st_vgg("small_st_vgg", (1, 1, 2, 2), (3,) * 4, dense=8),
     ),
     "st_vgg": Architecture(
         "8 convolutions (32, 32 to 256, 256) and a dense layer of 512",
-        {"activation": "elu", "dropout": "0.25", "linear": "false"},
-        {"optimizer": "momentum", "learning_rate": 0.01, "batch_size": 64},
-        _st_vgg(
-            "st_vgg",
-            (32, 32, 64, 64, 128, 128, 256, 256),
-            (3, 3, 3, 3, 3, 3, 2, 2),
-            dense=512,
-        ),
+        {
+            "width": "32",
+            "norm": "none",
+            "dropout": "0.25",
+            **COMMON,
+            "activation": "elu",
+        },
+        SLOW,
+        _st_vgg("st_vgg", (1, 1, 2, 2, 4, 4, 8, 8), (*(3,) * 6, 2, 2), dense=16),
+    ),
+    "alexnet": Architecture(
+        "5 convolutions (64 to 256) and two dense layers of 4096",
+        {"width": "64", "dropout": "0.5", **COMMON},
+        SLOW,
+        _alexnet,
+    ),
+    "vgg19": Architecture(
+        "16 convolutions (64 to 512) and two dense layers of 4096",
+        {"width": "64", "norm": "none", "dropout": "0.5", **COMMON},
+        SLOW,
+        _vgg19,
     ),
     "resnet18": Architecture(
-        "17 convolutions in residual blocks (64 to 512), group normalisation",
-        {"width": "64", "norm": "group", "activation": "relu", "linear": "false"},
-        {"optimizer": "momentum", "learning_rate": 0.02, "batch_size": 64},
-        _resnet18,
+        "17 convolutions in residual blocks (64 to 512)",
+        {"width": "64", "norm": "batch", **COMMON},
+        FAST,
+        _resnet("resnet18", (2, 2, 2, 2), bottleneck=False),
+    ),
+    "resnet50": Architecture(
+        "49 convolutions in residual blocks with bottlenecks (256 to 2048)",
+        {"width": "64", "norm": "batch", **COMMON},
+        FAST,
+        _resnet("resnet50", (3, 4, 6, 3), bottleneck=True),
+    ),
+    "densenet121": Architecture(
+        "120 convolutions in blocks whose layers add to all before (width: the growth)",
+        {"width": "32", "norm": "batch", **COMMON},
+        FAST,
+        _densenet121,
+    ),
+    "bilstm_attention": Architecture(
+        "for texts: a bidirectional LSTM of `width` units, weighed by attention",
+        {"width": "100", "embedding": "100", "dropout": "0.3", "init": "default"},
+        ADAM,
+        _bilstm_attention,
+    ),
+    "bag_of_embeddings": Architecture(
+        "for texts: the mean of the words' embeddings, and hidden layers",
+        {"embedding": "100", "widths": "100", "dropout": "0.3", **COMMON},
+        ADAM,
+        _bag_of_embeddings,
     ),
 }
 
@@ -198,35 +344,63 @@ def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -
     known, spec = architecture(text), parse_model(text)
     keys = Keys(f"--models {text}", {**known.keys, **spec.options})
     module = known.module(keys, inputs, classes, jnp.dtype(precision))
-    return from_module(module, inputs)
+    return from_module(module, inputs, keys.choice("init", INITIALIZERS))
 
 
-def from_module(module: nn.Module, inputs: Inputs) -> Model:
-    """Return a Linen module, called with inputs and `training`, as two functions."""
+def from_module(
+    module: nn.Module, inputs: Inputs, init: Initializer | None = None
+) -> Model:
+    """Return a Linen module, called with inputs and `training`, as functions.
+
+    Args:
+        module: With parameters, and batch statistics if it has them.
+        inputs: What it takes.
+        init: Initialises the kernels; None leaves each layer its own.
+    """
     one = inputs.of(1)
 
-    def init(key: Key[Array, ""]) -> Parameters:
+    def begin(key: Key[Array, ""]) -> tuple[Parameters, Parameters]:
         zeros = jnp.zeros(one.shape, one.dtype)
-        return module.init({"params": key}, zeros, training=False)["params"]
+        with initialised(init):
+            made = module.init({"params": key}, zeros, training=False)
+        return made["params"], made.get("batch_stats", {})
 
     def logits(
         params: Parameters,
+        statistics: Parameters,
         inputs: Shaped[AnyArray, "example *input"],
-        dropout_key: Key[Array, ""] | None = None,
     ) -> Float[Array, "example class"]:
-        training = dropout_key is not None
-        rngs = {"dropout": dropout_key} if training else None
-        outputs = module.apply(
-            {"params": params}, jnp.asarray(inputs), training=training, rngs=rngs
-        )
+        variables = _variables(params, statistics)
+        outputs = module.apply(variables, jnp.asarray(inputs), training=False)
         return jnp.asarray(outputs, jnp.float32)
 
-    return Model(init, logits, inputs)
+    def train(
+        params: Parameters,
+        statistics: Parameters,
+        inputs: Shaped[AnyArray, "example *input"],
+        key: Key[Array, ""],
+        real: Bool[AnyArray, "example"] | None = None,
+    ) -> tuple[Float[Array, "example class"], Parameters]:
+        with padded(real):
+            outputs, changed = module.apply(
+                _variables(params, statistics),
+                jnp.asarray(inputs),
+                training=True,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
+            )
+        return jnp.asarray(outputs, jnp.float32), changed.get("batch_stats", {})
+
+    return Model(begin, logits, train, inputs)
+
+
+def _variables(params: Parameters, statistics: Parameters) -> dict[str, Any]:
+    return {"params": params} | ({"batch_stats": statistics} if statistics else {})
 
 
 def parameter_count(model: Model) -> int:
     """Return the number of a network's parameters, without computing any."""
-    shapes = jax.eval_shape(model.init, jax.random.key(0))
+    shapes, _ = jax.eval_shape(model.init, jax.random.key(0))
     return sum(leaf.size for leaf in jax.tree.leaves(shapes))
 
 
@@ -240,8 +414,10 @@ def forward_flops(model: Model) -> float:
 
 def layer_flops(model: Model) -> list[float]:
     """Return the same for each layer with weights, in the order of the computation."""
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    jaxpr = jax.make_jaxpr(lambda p, x: model.logits(p, x))(params, model.inputs.of(1))
+    variables = jax.eval_shape(model.init, jax.random.key(0))
+    jaxpr = jax.make_jaxpr(lambda v, x: model.logits(*v, x))(
+        variables, model.inputs.of(1)
+    )
     return [flops for flops in map(_flops, jaxpr.jaxpr.eqns) if flops]
 
 

@@ -126,7 +126,7 @@ class BlockTraining:
         self._save_seconds = 0.0
 
     def _restored(self, like: MemberState) -> MemberState:
-        rest = (like.optimizer, like.finite)
+        rest = (like.statistics, like.optimizer, like.finite)
         params, rest = self._checkpoints.restore(self.step, like.params, rest)
         return self._ensemble.from_host(MemberState(params, *rest))
 
@@ -245,7 +245,7 @@ class BlockTraining:
         began = time.monotonic()
         if self.step not in self._checkpoints.steps:
             state: Any = self._ensemble.to_host(self._state)
-            rest = (state.optimizer, state.finite)
+            rest = (state.statistics, state.optimizer, state.finite)
             self._checkpoints.save(self.step, state.params, rest)
             self._checkpoints.keep_only(self._kept | {self.step})
         self._saved_at = time.monotonic()
