@@ -511,6 +511,7 @@ def test_examples_of_a_data_set_are_shown(done: Done, here: Path) -> None:
 def test_pictures_that_cannot_be_drawn_are_refused(complaint: Complaint) -> None:
     digits = ["data", "info", "digits"]
     assert "--out it.txt: must end in" in complaint([*digits, "--out=it.txt"])
+    assert "there is no folder no; make it" in complaint([*digits, "--out=no/it.png"])
     gaussian = ["data", "info", "gaussian", "--out=it.png"]
     assert "the inputs of gaussian are no images" in complaint(gaussian)
 

@@ -67,7 +67,7 @@ def draw_grid(dataset: "Dataset", path: Path) -> None:
     """Write a picture of some training images of each class.
 
     Raises:
-        RequestError: The inputs are no images, or the file cannot be a picture.
+        RequestError: The inputs are no images, or the file cannot be such a picture.
     """
     import io
 
@@ -80,6 +80,8 @@ def draw_grid(dataset: "Dataset", path: Path) -> None:
         raise RequestError(f"--out {path}: the inputs of {dataset.name} are no images")
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise RequestError(f"--out {path}: must end in .png, .svg or .pdf")
+    if not path.parent.is_dir():
+        raise RequestError(f"--out {path}: there is no folder {path.parent}; make it")
     shown = min(dataset.num_classes, 20)
     figure, axes = plt.subplots(
         shown, EACH, figsize=(EACH, 1.05 * shown), layout="constrained", squeeze=False
