@@ -25,6 +25,8 @@ Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"
 Noise = Literal["symmetric", "pair", "shuffle"]
 Duplicates = Literal["exact", "near"]
 Augmentation = Literal["flip", "crop"]
+Stream = Literal["init", "order", "dropout", "augment", "subset"]
+Resampling = Literal["bootstrap", "features"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +57,21 @@ class StudyOptions:
         learning_rate: Largest of the schedule (else the architecture's).
         momentum: For the optimizer momentum.
         weight_decay: L2 penalty; decoupled with adamw.
+        label_smoothing: Share of each label spread evenly over all classes.
         schedule: Learning rate over time.
         batch_size: Examples a step (else the architecture's).
         precision: Of the computation; weights stay float32.
         order: Mini-batches for each member alone, or shared by all.
         share_streams: Same mini-batches for member i of each model.
+        freeze: Random streams that are the same for all members: init, order, dropout,
+            augment, subset.
+        vary: Options that members differ in, as learning-rate=0.01,0.1: values cycle
+            over members, all combinations of several options.
+        subset: Train each member on its own random share of the examples.
+        disjoint: Train members in so many groups, on disjoint parts of the examples.
+        folds: Leave out of each member's training one of so many parts.
+        resample: Each member's own bootstrap sample of the examples, or, for learners
+            that are not networks, its own half of the features.
         snapshots: When to record: log:N (N a decade in the first epoch), epoch,
             every:K (steps), joined by commas; always step 0 and the last.
         record: More to record of each example (probability: last snapshot).
@@ -94,11 +106,18 @@ class StudyOptions:
     learning_rate: float | None = None
     momentum: float = 0.9
     weight_decay: float = 0.0
+    label_smoothing: float = 0.0
     schedule: Schedule = "constant"
     batch_size: int | None = None
     precision: Precision = "float32"
     order: Order = "member"
     share_streams: bool = False
+    freeze: tuple[Stream, ...] = ()
+    vary: tuple[str, ...] = ()
+    subset: float | None = None
+    disjoint: int | None = None
+    folds: int | None = None
+    resample: Resampling | None = None
     snapshots: str = "log:10,epoch"
     record: tuple[Quantity, ...] = ()
     record_examples: int | None = None
@@ -122,14 +141,20 @@ class StudyOptions:
         ):
             if getattr(self, name) is not None:
                 _check_whole(name, getattr(self, name), least=1)
+        for name in ("disjoint", "folds"):
+            if getattr(self, name) is not None:
+                _check_whole(name, getattr(self, name), least=2)
         for name in ("seed", "noise_seed", "shuffle_seed"):
             _check_whole(name, getattr(self, name), least=0, most=2**32 - 1)
         _check_share("label_noise", self.label_noise)
         _check_range("learning_rate", self.learning_rate, above=0.0)
         _check_range("momentum", self.momentum, least=0.0, below=1.0)
         _check_range("weight_decay", self.weight_decay, least=0.0)
+        _check_range("label_smoothing", self.label_smoothing, least=0.0, below=1.0)
+        _check_range("subset", self.subset, above=0.0, most=1.0)
         _check_range("checkpoint_seconds", self.checkpoint_seconds, least=0.0)
         _check_choices(self)
+        _check_varied(self)
         if self.device_memory is not None:
             parse_bytes(self.device_memory, "--device-memory")
         parse_snapshots(self.snapshots)
@@ -161,9 +186,16 @@ class RunConfig(StudyOptions):
         return cls(**_from_json(document))
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> "RunConfig":
-        """Return the configuration with an architecture's defaults where None."""
-        missing = {k: v for k, v in defaults.items() if getattr(self, k) is None}
+        """Return the configuration with an architecture's defaults where None.
+
+        What varies over members stays None.
+        """
+        open_ = {k for k in defaults if getattr(self, k) is None}
+        missing = {k: defaults[k] for k in open_ - parse_vary(self.vary).keys()}
         return dataclasses.replace(self, **missing)
+
+
+_SEVERAL = ("record", "augment", "freeze", "vary")  # tuples, which JSON has not
 
 
 def to_json(options: StudyOptions) -> dict[str, Any]:
@@ -172,8 +204,7 @@ def to_json(options: StudyOptions) -> dict[str, Any]:
         "data_dir": None
         if options.data_dir is None
         else str(Path(options.data_dir).absolute()),
-        "record": list(options.record),
-        "augment": list(options.augment),
+        **{field: list(getattr(options, field)) for field in _SEVERAL},
     }
 
 
@@ -190,8 +221,7 @@ def _from_json(document: Mapping[str, Any]) -> dict[str, Any]:
     folder = document["data_dir"]
     return dict(document) | {
         "data_dir": None if folder is None else Path(folder),
-        "record": tuple(document["record"]),
-        "augment": tuple(document.get("augment", ())),
+        **{field: tuple(document.get(field, ())) for field in _SEVERAL},
     }
 
 
@@ -220,16 +250,19 @@ def _check_range(
     least: float = -math.inf,
     above: float = -math.inf,
     below: float = math.inf,
+    most: float = math.inf,
 ) -> None:
     if value is None:
         return
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if number and value >= least and above < value < below:  # pyright: ignore[reportOperatorIssue]
+    within = number and least <= value <= most and above < value < below  # pyright: ignore[reportOperatorIssue]
+    if within:
         return
     bounds = [
         f"at least {least:g}" if least > -math.inf else "",
         f"above {above:g}" if above > -math.inf else "",
         f"below {below:g}" if below < math.inf else "",
+        f"at most {most:g}" if most < math.inf else "",
     ]
     allowed = " and ".join(bound for bound in bounds if bound)
     raise RequestError(
@@ -269,10 +302,12 @@ def _check_choices(options: StudyOptions) -> None:
         "keep_checkpoints": get_args(Keep),
         "noise": get_args(Noise),
         "drop_duplicates": (*get_args(Duplicates), None),
+        "resample": (*get_args(Resampling), None),
     }
     for field, allowed in choices.items():
         _check_choice(field, getattr(options, field), allowed)
-    for field, allowed in (("record", Quantity), ("augment", Augmentation)):
+    several = {"record": Quantity, "augment": Augmentation, "freeze": Stream}
+    for field, allowed in several.items():
         given = getattr(options, field)
         for each in given:
             _check_choice(field, each, get_args(allowed))
@@ -286,6 +321,127 @@ def _check_choice(field: str, value: object, allowed: Sequence[object]) -> None:
     if value not in allowed:
         words = ", ".join(str(choice) for choice in allowed if choice is not None)
         raise RequestError(f"{option_name(field)} {value}: must be one of {words}")
+
+
+# ---- what members differ in
+
+# Whole-program options such as the batch size cannot differ between members.
+VARIABLE = (
+    "learning_rate",
+    "momentum",
+    "weight_decay",
+    "label_smoothing",
+    "dropout",
+    "subset",
+)
+
+
+def parse_vary(texts: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Return the values that members differ in, by field.
+
+    Args:
+        texts: `NAME=value,value,...`, a name as the command line writes it.
+
+    Returns:
+        At least two different values of each field, in the order given.
+
+    Raises:
+        RequestError: Where a text does not have that form, a name cannot vary or comes
+            twice, or values are no numbers, all alike or fewer than two.
+
+    Example:
+        >>> parse_vary(["learning-rate=0.01,0.1"])
+        {'learning_rate': (0.01, 0.1)}
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for text in texts:
+        name, _, values = text.partition("=")
+        field = name.replace("-", "_")
+        if field not in VARIABLE:
+            allowed = ", ".join(name.replace("_", "-") for name in VARIABLE)
+            raise RequestError(f"--vary {text}: must be NAME=value,value of {allowed}")
+        if field in found:
+            raise RequestError(f"--vary {' '.join(texts)}: names {name} twice")
+        found[field] = _varied_values(text, values)
+    return found
+
+
+def _varied_values(text: str, values: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(value) for value in values.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) < 2 or len(set(numbers)) < len(numbers):
+        raise RequestError(
+            f"--vary {text}: must be NAME=value,value: at least two different numbers "
+            "joined by commas"
+        )
+    return numbers
+
+
+def varied(options: StudyOptions, first: int, members: int) -> dict[str, list[float]]:
+    """Return the values of each varied field for some members.
+
+    The values of the first field cycle over members, those of the second change when
+    the first's have been through, and so on: all combinations come in turn.
+
+    Args:
+        options: What was asked.
+        first: First member.
+        members: Members from there on.
+
+    Returns:
+        [member] by field.
+
+    Example:
+        >>> grid = ("learning-rate=0.1,0.2", "momentum=0.5,0.9")
+        >>> varied(StudyOptions(data="digits", vary=grid), 0, 5)["momentum"]
+        [0.5, 0.5, 0.9, 0.9, 0.5]
+    """
+    found, every = {}, 1
+    for field, values in parse_vary(options.vary).items():
+        indices = [i // every % len(values) for i in range(first, first + members)]
+        found[field] = [values[index] for index in indices]
+        every *= len(values)
+    return found
+
+
+def _check_varied(options: StudyOptions) -> None:
+    """Check each value as if it were the option's, and that all of them occur."""
+    fields = parse_vary(options.vary)
+    for field, values in fields.items():
+        if field == "dropout":  # a key of the model, which is checked where it is built
+            continue
+        for value in values:
+            dataclasses.replace(_plain(options), **{field: value})
+        if getattr(options, field) != StudyOptions.__dataclass_fields__[field].default:
+            raise RequestError(
+                f"{option_name(field)} {getattr(options, field)}: varies over members "
+                f"by --vary {field.replace('_', '-')}; give one of the two"
+            )
+    combinations = math.prod(map(len, fields.values()))
+    if options.members < combinations:
+        raise RequestError(
+            f"--vary {' '.join(options.vary)}: {combinations} combinations of values, "
+            f"but --members {options.members}; give at least as many members"
+        )
+    _check_parts(options, fields)
+
+
+def _plain(options: StudyOptions) -> StudyOptions:
+    return StudyOptions(data=options.data)
+
+
+def _check_parts(options: StudyOptions, fields: Mapping[str, Any]) -> None:
+    """Refuse several choices of the examples that a member trains on."""
+    parts = ("subset", "disjoint", "folds")
+    given = [option_name(name) for name in parts if getattr(options, name) is not None]
+    given += ["--resample bootstrap"] if options.resample == "bootstrap" else []
+    given += ["--vary subset"] if "subset" in fields else []
+    if len(given) > 1:
+        raise RequestError(
+            f"{' '.join(given)}: each says which examples a member trains on; give one"
+        )
 
 
 # ---- models
@@ -303,7 +459,8 @@ def parse_model(text: str, option: str = "--models") -> ModelSpec:
     """Split a model string, or another of its form, into its name and keys.
 
     Args:
-        text: `NAME[:key=value,...]`.
+        text: `NAME[:key=value,...]`; NAME may have two parts, as `sklearn:adaboost` or
+            `package.module:factory`, the first of which holds a dot.
         option: Option that it was given with.
 
     Returns:
@@ -317,6 +474,9 @@ def parse_model(text: str, option: str = "--models") -> ModelSpec:
         {'widths': '64-64', 'linear': 'true'}
     """
     name, colon, rest = text.partition(":")
+    if colon and (name == "sklearn" or "." in name):
+        inner, colon, rest = rest.partition(":")
+        name = f"{name}:{inner}" if inner else ""
     pairs = [part.partition("=") for part in rest.split(",")] if colon else []
     options = {key: value for key, _, value in pairs}
     complete = all(key and equals and value for key, equals, value in pairs)

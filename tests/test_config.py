@@ -25,6 +25,7 @@ from jaxorder.config import (
     parse_snapshots,
     snapshot_steps,
     to_json,
+    varied,
 )
 from jaxorder.errors import RequestError
 
@@ -182,11 +183,16 @@ EVERYTHING = RunConfig(
     learning_rate=0.1,
     momentum=0.5,
     weight_decay=1e-4,
+    label_smoothing=0.1,
     schedule="warmup_cosine",
     batch_size=10,
     precision="bfloat16",
     order="shared",
     share_streams=True,
+    freeze=("init", "subset"),
+    vary=("dropout=0.1,0.2",),
+    subset=0.5,
+    resample="features",
     snapshots="every:3",
     record=("loss", "probability"),
     record_examples=20,
@@ -199,6 +205,10 @@ EVERYTHING = RunConfig(
 )
 
 
+# which examples a member is trained on is said in one way
+OTHERWISE = {"disjoint": 2, "folds": 3}
+
+
 def through_text(options: StudyOptions) -> Any:
     return json.loads(json.dumps(to_json(options), allow_nan=False))
 
@@ -206,10 +216,13 @@ def through_text(options: StudyOptions) -> Any:
 def test_json_keeps_everything() -> None:
     default = RunConfig(data="digits", model="mlp")
     for field in dataclasses.fields(RunConfig):
-        if field.name != "data":
+        if field.name not in ("data", *OTHERWISE):
             assert getattr(EVERYTHING, field.name) != getattr(default, field.name)
     assert RunConfig.from_json(through_text(EVERYTHING)) == EVERYTHING
     assert RunConfig.from_json(through_text(default)) == default
+    for name, value in OTHERWISE.items():
+        other = dataclasses.replace(EVERYTHING, subset=None, **{name: value})
+        assert RunConfig.from_json(through_text(other)) == other
 
 
 @given(
@@ -255,9 +268,70 @@ def test_defaults_fill_only_what_was_left_open() -> None:
     assert asked.optimizer is None
 
 
+# ---- what members differ in
+
+
+@pytest.mark.parametrize(
+    ("vary", "message"),
+    [
+        (("batch-size=1,2",), "--vary batch-size=1,2: must be NAME=value,value of "),
+        (
+            ("learning-rate",),
+            "--vary learning-rate: must be NAME=value,value: at least",
+        ),
+        (("learning-rate=0.1",), "at least two different numbers joined by commas"),
+        (("learning-rate=0.1,0.1",), "at least two different numbers"),
+        (("learning-rate=0.1,x",), "at least two different numbers"),
+        (("learning-rate=0.1,-1",), "--learning-rate -1.0: must be a finite number ab"),
+        (("learning_rate=1,2", "learning-rate=3,4"), "names learning-rate twice"),
+        (("subset=0.5,1.5",), "--subset 1.5: must be a finite number above 0 and at m"),
+    ],
+)
+def test_a_wrong_variation_is_named(vary: tuple[str, ...], message: str) -> None:
+    assert message in message_of(vary=vary)
+
+
+def test_every_combination_occurs() -> None:
+    grid = ("learning-rate=0.1,0.2", "momentum=0.5,0.9,0.95")
+    assert "6 combinations of values, but --members 5" in message_of(
+        vary=grid, members=5
+    )
+    found = varied(StudyOptions(data="digits", vary=grid, members=6), 0, 6)
+    pairs = set(zip(found["learning_rate"], found["momentum"], strict=True))
+    assert len(pairs) == 6
+    later = varied(StudyOptions(data="digits", vary=grid, members=6), 4, 2)
+    assert later == {name: values[4:] for name, values in found.items()}
+
+
+def test_an_option_is_given_or_varied() -> None:
+    assert message_of(vary=("learning-rate=0.1,0.2",), learning_rate=0.1) == (
+        "--learning-rate 0.1: varies over members by --vary learning-rate; give one of "
+        "the two"
+    )
+    asked = StudyOptions(data="digits", vary=("learning-rate=0.1,0.2",))
+    run = RunConfig.of_study(asked, "mlp").with_defaults({"learning_rate": 0.5})
+    assert run.learning_rate is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"subset": 0.5, "folds": 2},
+        {"disjoint": 2, "resample": "bootstrap"},
+        {"vary": ("subset=0.1,0.2",), "subset": 0.5},
+        {"vary": ("subset=0.1,0.2",), "folds": 3},
+    ],
+)
+def test_training_examples_are_chosen_in_one_way(options: dict[str, Any]) -> None:
+    assert "give one" in message_of(**options)
+
+
 # ---- models
 
-NAMES = st.text(min_size=1).filter(lambda text: ":" not in text)
+# one part; a dot or sklearn would make the next part belong to the name
+NAMES = st.text(min_size=1).filter(
+    lambda text: not set(text) & set(":.") and text != "sklearn"
+)
 KEYS = st.text(min_size=1).filter(lambda text: not set(text) & set("=,"))
 VALUES = st.text(min_size=1).filter(lambda text: "," not in text)
 
@@ -274,7 +348,14 @@ def test_a_model_reads_as_it_was_written(name: str, options: dict[str, str]) -> 
     assert list(spec.options.items()) == list(options.items())
 
 
-@given(st.text(alphabet="ab:=,1", max_size=12))
+@pytest.mark.parametrize("name", ["sklearn:adaboost", "my.module:factory"])
+@pytest.mark.parametrize("options", [{}, {"a": "1", "b": "2"}])
+def test_a_name_of_two_parts(name: str, options: dict[str, str]) -> None:
+    spec = parse_model(written(name, options))
+    assert (spec.name, dict(spec.options)) == (name, options)
+
+
+@given(st.text(alphabet="ab.:=,1", max_size=12))
 def test_any_text_is_refused_or_reads_as_it_stands(text: str) -> None:
     try:
         spec = parse_model(text)
@@ -285,7 +366,10 @@ def test_any_text_is_refused_or_reads_as_it_stands(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ":a=1", "mlp:", "mlp:a", "mlp:a=", "mlp:=1", "mlp:a=1,", "mlp:a=1,a=2"],
+    [
+        *("", ":a=1", "mlp:", "mlp:a", "mlp:a=", "mlp:=1", "mlp:a=1,", "mlp:a=1,a=2"),
+        *("sklearn:", "sklearn::a=1", "sklearn:svm:", "my.module:", "my.module:f:a"),
+    ],
 )
 def test_other_forms_of_models_are_refused(text: str) -> None:
     with pytest.raises(RequestError) as refused:
