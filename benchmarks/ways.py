@@ -16,7 +16,7 @@ from jaxorder.config import RunConfig
 from jaxorder.data import from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.member import Recipe
-from jaxorder.ensemble.streams import member_streams
+from jaxorder.ensemble.traits import Traits, drawn_traits
 from jaxorder.run.workload import Workload, prepare
 
 EXAMPLES = 4096
@@ -111,12 +111,12 @@ def vmap_way(row: Row, work: Workload) -> Steps:
     """Return one jitted step of `jax.vmap` over members, on one device."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
-    streams = member_streams(work.config, 0, work.config.members)
-    held = [jax.jit(jax.vmap(lambda s: member.init(recipe, s)))(streams)]
-    orders = _orders(recipe, streams)
+    traits = drawn_traits(work.config, 0, work.config.members)
+    held = [jax.jit(jax.vmap(lambda t: member.init(recipe, t)))(traits)]
+    orders = _orders(recipe, traits)
 
-    def one(state: Any, streams: Any, order: Any, examples: Any, at: Any) -> Any:
-        return member.train_step(recipe, state, streams, order, examples, at)
+    def one(state: Any, traits: Any, order: Any, examples: Any, at: Any) -> Any:
+        return member.train_step(recipe, state, traits, order, examples, at)
 
     step = jax.jit(jax.vmap(one, in_axes=(0, 0, 0, None, None)), donate_argnums=(0,))
 
@@ -124,7 +124,7 @@ def vmap_way(row: Row, work: Workload) -> Steps:
         losses = []
         for i in range(count):
             at = np.int32(i % recipe.steps_per_epoch)
-            held[0], loss = step(held[0], streams, orders, examples, at)
+            held[0], loss = step(held[0], traits, orders, examples, at)
             losses.append(loss)
         jax.block_until_ready(held)
         return float(np.mean(jax.device_get(losses)))
@@ -132,9 +132,9 @@ def vmap_way(row: Row, work: Workload) -> Steps:
     return steps
 
 
-def _orders(recipe: Recipe, streams: Any) -> Any:
-    return jax.jit(jax.vmap(lambda s: member.epoch_order(recipe, s, jnp.int32(0))))(
-        streams
+def _orders(recipe: Recipe, traits: Traits) -> Any:
+    return jax.jit(jax.vmap(lambda t: member.epoch_order(recipe, t, jnp.int32(0))))(
+        traits
     )
 
 
@@ -142,20 +142,20 @@ def loop_way(row: Row, work: Workload) -> Steps:
     """Return one jitted step, called in a Python loop over members."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
-    streams = member_streams(work.config, 0, work.config.members)
+    traits = drawn_traits(work.config, 0, work.config.members)
     count = work.config.members
-    own = [jax.tree.map(lambda k, i=i: k[i], streams) for i in range(count)]
-    orders = list(_orders(recipe, streams))
-    init = jax.jit(lambda s: member.init(recipe, s))
-    states = [init(s) for s in own]
+    own = [jax.tree.map(lambda x, i=i: x[i], traits) for i in range(count)]
+    orders = list(_orders(recipe, traits))
+    init = jax.jit(lambda t: member.init(recipe, t))
+    states = [init(t) for t in own]
     step = jax.jit(lambda *a: member.train_step(recipe, *a), donate_argnums=(0,))
 
     def steps(count: int) -> float:
         losses = []
         for i in range(count):
             at = np.int32(i % recipe.steps_per_epoch)
-            for m, (streams, order) in enumerate(zip(own, orders, strict=True)):
-                states[m], loss = step(states[m], streams, order, examples, at)
+            for m, (traits, order) in enumerate(zip(own, orders, strict=True)):
+                states[m], loss = step(states[m], traits, order, examples, at)
                 losses.append(loss)
         jax.block_until_ready(states)
         return float(np.mean(jax.device_get(losses)))

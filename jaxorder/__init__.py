@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jaxorder.report import write_report
     from jaxorder.run.folder import Run, open_run
     from jaxorder.run.join import join_scores
-    from jaxorder.run.training import resume, train
+    from jaxorder.run.training import grow, resume, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "compare",
     "fleiss_kappa",
     "from_arrays",
+    "grow",
     "join_scores",
     "open_run",
     "resume",
@@ -65,6 +66,7 @@ _MODULES = {
     "Run": "jaxorder.run.folder",
     "RunConfig": "jaxorder.config",
     "open_run": "jaxorder.run.folder",
+    "grow": "jaxorder.run.training",
     "resume": "jaxorder.run.training",
     "train": "jaxorder.run.training",
     "write_report": "jaxorder.report",

@@ -73,7 +73,7 @@ class StudyOptions:
         resample: Each member's own bootstrap sample of the examples, or, for learners
             that are not networks, its own half of the features.
         snapshots: When to record: log:N (N a decade in the first epoch), epoch,
-            every:K (steps), joined by commas; always step 0 and the last.
+            every:K (steps), joined by commas, with step 0 and the last; or last, alone.
         record: More to record of each example (probability: last snapshot).
         record_examples: Record at most so many of a split, stratified.
         keep_checkpoints: The last, one a doubling of steps, or all.
@@ -525,6 +525,7 @@ def check_models(models: Sequence[str]) -> None:
 
 # ---- snapshots
 
+LAST = "last"
 _Steps = Callable[[int, int], set[int]]
 
 
@@ -532,7 +533,8 @@ def snapshot_steps(text: str, steps_per_epoch: int, epochs: int) -> list[int]:
     """Return the steps at which every member is evaluated, step 0 and the last too.
 
     Args:
-        text: Rules joined by commas: `log:10`, `epoch`, `every:K`.
+        text: Rules joined by commas: `log:10`, `epoch`, `every:K`; or `last` alone,
+            for no other step.
         steps_per_epoch: Steps an epoch, at least 1.
         epochs: Epochs, at least 1.
 
@@ -543,6 +545,8 @@ def snapshot_steps(text: str, steps_per_epoch: int, epochs: int) -> list[int]:
         >>> snapshot_steps("log:3,epoch", steps_per_epoch=10, epochs=3)
         [0, 1, 2, 5, 10, 20, 30]
     """
+    if text == LAST:
+        return [steps_per_epoch * epochs]
     steps = {0, steps_per_epoch * epochs}
     for rule in parse_snapshots(text):
         steps |= rule(steps_per_epoch, epochs)
@@ -555,6 +559,8 @@ def parse_snapshots(text: str) -> list[_Steps]:
     Raises:
         RequestError: Where a rule is none of `log:N`, `epoch` and `every:K`.
     """
+    if text == LAST:
+        return []
     return [_parse_rule(text, rule) for rule in text.split(",")]
 
 
@@ -569,7 +575,7 @@ def _parse_rule(text: str, rule: str) -> _Steps:
         return lambda per_epoch, epochs: {per_epoch * e for e in range(epochs + 1)}
     raise RequestError(
         f"--snapshots {text}: each rule must be log:N, epoch or every:K with whole "
-        "N, K from 1 on, joined by commas"
+        "N, K from 1 on, joined by commas; or last, alone"
     )
 
 

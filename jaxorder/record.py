@@ -19,6 +19,7 @@ import zarr
 from jaxtyping import Bool, Float, Int, Integer, Shaped
 from zarr.errors import ZarrUserWarning
 
+from jaxorder.errors import WorkError
 from jaxorder.files import read_json, sync, write_json
 
 RECORD = "record.zarr"
@@ -52,11 +53,16 @@ class RecordedSplit:
         label: What the members are trained towards.
         example_id: Positions in the named source.
         columns: What else is known of each, by name.
+        member_columns: What is known of each example for each member, by name: what it
+            was `trained_on`, its `member_label`.
     """
 
     label: Integer[np.ndarray, "example"]
     example_id: Int[np.ndarray, "example"]
     columns: Mapping[str, Shaped[np.ndarray, "example"]] = field(default_factory=dict)
+    member_columns: Mapping[str, Shaped[np.ndarray, "member example"]] = field(
+        default_factory=dict
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,11 @@ class Layout:
         classes: Names of the classes.
         block: Members a block; the last block may hold fewer.
         quantities: Recorded beside the predictions.
-        inputs: What the inputs were standardised and projected by.
+        inputs: What the inputs were standardised and projected by, and what else is
+            no split's.
+        members: What members differ in, by name, on the axis `member`, or `snapshot`
+            and `member`.
+        attributes: JSON values of each split, such as what a step is.
     """
 
     steps: Int[np.ndarray, "snapshot"]
@@ -82,6 +92,8 @@ class Layout:
     block: int
     quantities: Sequence[str]
     inputs: Mapping[str, Named]
+    members: Mapping[str, Named] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def create(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
@@ -110,17 +122,19 @@ def _create_split(
     group.attrs.update(
         {
             "class_names": list(layout.classes),
-            "coordinates": "step epoch seed example_id",
+            "coordinates": " ".join(("step epoch seed example_id", *layout.members)),
+            **layout.attributes,
             **attributes,
         }
     )
     _store(group, "step", layout.steps, ("snapshot",))
     _store(group, "epoch", layout.epochs, ("snapshot",))
-    _store(group, "seed", layout.seeds, ("member",))
     _store(group, "example_id", split.example_id, ("example",))
     _store(group, "label", split.label, ("example",))
     for name, column in split.columns.items():
         _store(group, name, column, ("example",))
+    for name, (values, dimensions) in _of_members(layout, split).items():
+        _store(group, name, values, dimensions, layout.block)
     _reserve(group, layout, "finite", np.dtype(bool), False)
     kind = prediction_type(len(layout.classes))
     _reserve(group, layout, "prediction", kind, not_recorded(kind), len(split.label))
@@ -130,10 +144,70 @@ def _create_split(
         _reserve(group, layout, name, kind, np.nan, len(split.label), *extra)
 
 
+def _of_members(layout: Layout, split: RecordedSplit) -> dict[str, Named]:
+    """Return what is known of each member before the first step."""
+    columns = {
+        name: Named(values, ("member", "example"))
+        for name, values in split.member_columns.items()
+    }
+    return {"seed": Named(layout.seeds, ("member",)), **layout.members, **columns}
+
+
 def _store(
-    group: zarr.Group, name: str, values: np.ndarray, dimensions: tuple[str, ...]
+    group: zarr.Group,
+    name: str,
+    values: np.ndarray,
+    dimensions: tuple[str, ...],
+    block: int | None = None,
 ) -> None:
-    group.create_array(name, data=values, dimension_names=dimensions)
+    """Keep an array, in chunks of a block of members where that is given."""
+    chunks: Any = "auto"
+    if block:
+        chunks = tuple(
+            min(block, size) if dimension == "member" else size
+            for dimension, size in zip(dimensions, values.shape, strict=True)
+        )
+    group.create_array(name, data=values, dimension_names=dimensions, chunks=chunks)
+
+
+def extend(path: Path, layout: Layout) -> None:
+    """Make room for more members in a record; what is there already stays.
+
+    May be repeated, also after it was cut short.
+
+    Args:
+        path: Folder of the record.
+        layout: Its shape with the further members.
+    """
+    root = zarr.open_group(path, mode="r+", use_consolidated=False)
+    for name, split in layout.splits.items():
+        group = root[name]
+        assert isinstance(group, zarr.Group)
+        _unconsolidate(path / name)
+        known = _of_members(layout, split)
+        for key, array in group.arrays():
+            _extend_array(array, len(layout.seeds), known.get(key))
+    _unconsolidate(path)
+
+
+def _extend_array(array: zarr.Array, members: int, values: Named | None) -> None:
+    dimensions = array.metadata.dimension_names or ()  # pyright: ignore[reportAttributeAccessIssue]  # of format 3
+    if "member" not in dimensions:
+        return
+    axis = dimensions.index("member")
+    shape = tuple(members if i == axis else n for i, n in enumerate(array.shape))
+    if shape != array.shape:
+        array.resize(shape)
+    if values is not None:
+        array[...] = values.values
+
+
+def _unconsolidate(folder: Path) -> None:
+    """Take back the summary of what a group holds, which would be out of date."""
+    path = folder / "zarr.json"
+    document = read_json(path)
+    if document.pop("consolidated_metadata", None) is not None:
+        write_json(path, document)
 
 
 def _reserve(
@@ -317,6 +391,11 @@ def finish(run: Path) -> None:
             zarr.consolidate_metadata(run / RECORD, path=name)
 
 
+def read_root(run: Path, name: str) -> np.ndarray:
+    """Return an array of the record that is no split's."""
+    return np.asarray(zarr.open_array(run / RECORD, path=name, mode="r")[...])
+
+
 def read(run: Path, split: str) -> xr.Dataset:
     """Return the committed part of a split's record, lazily.
 
@@ -327,8 +406,17 @@ def read(run: Path, split: str) -> xr.Dataset:
     Returns:
         The snapshots that any block has committed; what other blocks have not
         committed there reads as "not recorded" and not finite.
+
+    Raises:
+        WorkError: Where making room for more members was cut short.
     """
-    dataset = xr.open_zarr(run / RECORD, group=split, consolidated=False, chunks=None)
+    path = run / RECORD
+    try:
+        dataset = xr.open_zarr(path, group=split, consolidated=False, chunks=None)
+    except ValueError as error:  # arrays of different numbers of members
+        raise WorkError(
+            f"{run}: its growth was cut short; go on with: jaxorder resume {run}"
+        ) from error
     blocks = commits(run)
     most = max((commit.snapshots for commit in blocks), default=0)
     dataset = dataset.isel(snapshot=slice(0, most))

@@ -473,7 +473,7 @@ def test_snapshots_by_hand(
 def test_other_schedules_are_refused(text: str) -> None:
     expected = (
         f"--snapshots {text}: each rule must be log:N, epoch or every:K with whole N, "
-        "K from 1 on, joined by commas"
+        "K from 1 on, joined by commas; or last, alone"
     )
     with pytest.raises(RequestError) as refused:
         parse_snapshots(text)

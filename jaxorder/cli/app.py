@@ -133,6 +133,32 @@ def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
     _conclude(path, runs, json)
 
 
+@app.command
+def grow(
+    path: Path, /, *, members: int, quiet: bool = False, json: Json = False
+) -> None:
+    """Add members to a run, or to each run of a study, and report.
+
+    Those there stay as they are; the run becomes what it would have been with so many
+    members from the beginning.
+
+    Parameters
+    ----------
+    path
+        Folder of the study or run.
+    members
+        Members that each run is to have.
+    quiet
+        Show no progress.
+    """
+    from jaxorder.cli.display import Display
+    from jaxorder.run.training import grow
+
+    with Display(quiet) as display:
+        runs = grow(path, members, watch=display)
+    _conclude(path, runs, json)
+
+
 def _conclude(path: Path, runs: list["Run"], as_json: bool) -> None:
     """Write the report of a finished study and print its summary."""
     from jaxorder.report import pairs, summary, write_report

@@ -136,7 +136,7 @@ def plan_document(work: "Workload") -> dict[str, Any]:
         "plan": plan.why,
         "evaluation": f"{plan.evaluate}, in batches of {plan.evaluate_batch}",
         "devices": plan.devices,
-        "blocks": len(plan.blocks(config.members)),
+        "blocks": len(work.blocks),
         "estimated_seconds": plan.seconds,
         "memory_bytes": plan_bytes(plan),
         "optimizer": config.optimizer,

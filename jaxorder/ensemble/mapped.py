@@ -9,7 +9,7 @@ import jax.export
 import numpy as np
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Bool, Float, PyTree, Shaped
+from jaxtyping import Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.config import RunConfig
 from jaxorder.ensemble import member
@@ -17,7 +17,7 @@ from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
 from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.ensemble.stream import Resident, Streamed
-from jaxorder.ensemble.streams import member_streams
+from jaxorder.ensemble.traits import member_traits
 from jaxorder.models.conv import convolutions
 
 OVER_MEMBERS = PartitionSpec("member")
@@ -44,6 +44,7 @@ class Ensemble:
         members: Members of the block.
         groups: Groups that the evaluated examples are cut into.
         held_steps: Steps that one call of the compiled training may take.
+        trained_examples: Examples that all members are trained on in an epoch.
     """
 
     def __init__(
@@ -55,8 +56,11 @@ class Ensemble:
         devices: Devices,
         window: int | None = None,
     ) -> None:
+        self._recipe = recipe
         self._config = config
         self._plan = plan
+        self._labels = np.asarray(examples.labels[: recipe.pool])
+        self._vectors = 0 if examples.vectors is None else len(examples.vectors)
         self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
         self.groups = len(examples.evaluated)
         self.held_steps = window or recipe.steps_per_epoch
@@ -78,34 +82,42 @@ class Ensemble:
         }
 
     def begin(self, first: int, members: int) -> None:
-        """Take up the streams of a block of members.
+        """Take up a block of members.
 
         Args:
             first: First member of the block.
             members: Members of the block.
         """
         self.members = members
-        streams = member_streams(self._config, first, members)
-        self._streams = self._put_members(streams)
+        traits = member_traits(
+            self._config, self._labels, self._vectors, first, members
+        )
+        alike = np.full(members, self._recipe.train_examples)
+        counts = alike if traits.examples is None else np.asarray(traits.examples)
+        self.trained_examples = int(counts.sum())
+        self._places = self._spread(counts)
+        # where on the devices each member is
+        _, self._found = np.unique(self._places, return_index=True)
+        self._traits = self._put_members(traits)
         if isinstance(self._data, Streamed):
             places = np.broadcast_to(
                 self._data.places, (members, *self._data.places.shape)
             )
-            self._places = self._put_members(places)
+            self._window_places = self._put_members(places)
 
     def init(self) -> MemberState:
         """Return the members before their first step, on the devices."""
-        return self._call(self._init, self._streams)
+        return self._call(self._init, self._traits)
 
     def order(self, epoch: int) -> Any:
         """Return each member's order of the examples in an epoch, on the devices.
 
         Of a stream, whose order all members share: the windows of the epoch.
         """
-        order = self._call(self._order, self._streams, np.int32(epoch))
+        order = self._call(self._order, self._traits, np.int32(epoch))
         if isinstance(self._data, Resident):
             return order
-        return self._places, self._data.windows(np.asarray(order[0]))
+        return self._window_places, self._data.windows(np.asarray(order[0]))
 
     def train_segment(
         self, state: MemberState, order: Any, start: int, count: int
@@ -124,7 +136,7 @@ class Ensemble:
         total = np.zeros(self.members)
         for part in self._data.parts(order, start, count):
             state, losses = self._call(self._train, *self._arguments(state, *part))
-            total += part[-1] * np.asarray(losses)[: self.members]
+            total += part[-1] * np.asarray(losses)[self._found]
         return state, total / count
 
     def train_arguments(
@@ -140,7 +152,7 @@ class Ensemble:
         self, state: Any, order: Any, examples: Examples, start: int, count: int
     ) -> tuple[Any, ...]:
         steps = np.int32(start), np.int32(count)
-        return state, self._streams, order, examples, *steps
+        return state, self._traits, order, examples, *steps
 
     def predict(
         self, state: MemberState, last: bool = False
@@ -169,7 +181,7 @@ class Ensemble:
 
     def to_host(self, tree: PyTree) -> Any:
         """Return arrays over members as numpy arrays, without the filling members."""
-        return jax.tree.map(lambda x: np.asarray(x)[: self.members], tree)
+        return jax.tree.map(lambda x: np.asarray(x)[self._found], tree)
 
     def from_host(self, tree: PyTree) -> Any:
         """Return numpy arrays over members on the devices, filled up."""
@@ -212,12 +224,25 @@ class Ensemble:
             return self._train, self.train_arguments(state, order, 0, 1)
         return self._predict[False], (state, self._data.group(0)[0], np.int32(0))
 
-    def _put_members(self, tree: PyTree) -> Any:
-        each = -(-self.members // self._plan.devices)
+    def _spread(self, work: Int[np.ndarray, "member"]) -> Int[np.ndarray, "place"]:
+        """Return the member at each place: devices get even shares of the work.
+
+        Where members differ, the longest come first and are dealt to and fro, so that
+        those together in a chunk are about as long.
+        """
+        devices = self._plan.devices
+        each = -(-self.members // devices)
         if self._plan.train.members == "chunks":
             each = _even_chunk(each, self._plan.train.chunk, rounded=True)
-        at = np.minimum(np.arange(each * self._plan.devices), self.members - 1)
-        return self._put(jax.tree.map(lambda x: x[at], tree), OVER_MEMBERS)
+        ranks = np.minimum(np.arange(each * devices), self.members - 1)
+        if work.min() == work.max():
+            return ranks
+        rounds = ranks.reshape(each, devices)
+        rounds[1::2] = rounds[1::2, ::-1]
+        return np.argsort(-work, kind="stable")[rounds.T.reshape(-1)]
+
+    def _put_members(self, tree: PyTree) -> Any:
+        return self._put(jax.tree.map(lambda x: x[self._places], tree), OVER_MEMBERS)
 
     def _put(self, tree: PyTree, spec: PartitionSpec) -> Any:
         return jax.device_put(tree, NamedSharding(self._mesh, spec))

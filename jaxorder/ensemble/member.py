@@ -16,7 +16,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.ensemble.augment import augmented
-from jaxorder.ensemble.streams import Streams
+from jaxorder.ensemble.optimizer import Rule
+from jaxorder.ensemble.traits import Traits
 from jaxorder.models import Model
 
 
@@ -51,6 +52,8 @@ class Examples(NamedTuple):
             groups; the last are filled up with position 0.
         first: Place in an epoch's order of the first of the training examples, where
             these are a window of a stream.
+        vectors: Labels of the training examples that members are trained towards
+            instead, where each has a vector of its own.
     """
 
     inputs: Shaped[AnyArray, "example *input"]
@@ -59,6 +62,7 @@ class Examples(NamedTuple):
     deviation: Float[AnyArray, "input_axis"]
     evaluated: Int[AnyArray, "group batch position"]
     first: Int[AnyArray, ""] = np.array(0, np.int32)
+    vectors: Int[AnyArray, "vector training_example"] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,25 +71,29 @@ class Recipe:
 
     Attributes:
         model: The network.
-        optimizer: Update rule.
-        train_examples: Training examples, the first of `Examples`.
+        optimizer: Makes the update rule, of a member's values and its pace.
+        pool: Training examples there are, the first of `Examples`.
+        train_examples: Those of the member that has most.
         batch_size: Examples a step; an epoch's last batch is padded and masked.
         prediction: Integer type of predictions.
         quantities: What to return of each example beside its prediction.
         augment: Random changes to training images.
+        label_smoothing: Share of each label spread over all classes.
     """
 
     model: Model
-    optimizer: optax.GradientTransformation
+    optimizer: Rule
+    pool: int
     train_examples: int
     batch_size: int
     prediction: np.dtype
     quantities: tuple[str, ...] = ()
     augment: tuple[str, ...] = ()
+    label_smoothing: float = 0.0
 
     @property
     def steps_per_epoch(self) -> int:
-        """Steps that an epoch takes."""
+        """Steps that an epoch takes the member that has most examples."""
         return -(-self.train_examples // self.batch_size)
 
 
@@ -99,32 +107,69 @@ def standardized(
     return (inputs.astype(jnp.float32) - examples.mean) / examples.deviation
 
 
-def init(recipe: Recipe, streams: Streams) -> MemberState:
+def init(recipe: Recipe, traits: Traits) -> MemberState:
     """Return a member before its first step."""
-    params, statistics = recipe.model.init(streams.init)
-    optimizer = recipe.optimizer.init(params)
+    params, statistics = recipe.model.init(traits.streams.init)
+    optimizer = _rule(recipe, traits).init(params)
     return MemberState(params, statistics, optimizer, jnp.array(True))
 
 
+def _rule(recipe: Recipe, traits: Traits) -> optax.GradientTransformation:
+    """Return a member's update rule, whose schedules last as long as its training."""
+    if traits.examples is None:
+        return recipe.optimizer(traits.values, 1)
+    own = own_steps_per_epoch(recipe, traits)
+    return recipe.optimizer(traits.values, recipe.steps_per_epoch / own)
+
+
+def own_steps_per_epoch(recipe: Recipe, traits: Traits) -> Any:
+    """Return the steps that an epoch takes a member."""
+    if traits.examples is None:
+        return recipe.steps_per_epoch
+    return -(-traits.examples // recipe.batch_size)
+
+
+def own_steps(
+    recipe: Recipe, traits: Traits, step: Int[Array, ""]
+) -> Int[Array, "*member"]:
+    """Return the steps that a member takes in the time that the longest takes some.
+
+    Members with fewer examples take fewer steps an epoch, all in even pace: at the end
+    of each epoch all have come as far. Rounded down in between.
+    """
+    if traits.examples is None:
+        return step
+    whole, own = recipe.steps_per_epoch, own_steps_per_epoch(recipe, traits)
+    epoch, rest = step // whole, jnp.asarray(step % whole, jnp.uint32)
+    # unsigned, since two numbers of steps an epoch are multiplied
+    within = rest * jnp.asarray(own, jnp.uint32) // jnp.uint32(whole)
+    return epoch * own + within.astype(jnp.int32)
+
+
 def epoch_order(
-    recipe: Recipe, streams: Streams, epoch: Int[Array, ""]
+    recipe: Recipe, traits: Traits, epoch: Int[Array, ""]
 ) -> Int[Array, "position"]:
-    """Return the training examples in the order of an epoch, padded to whole batches.
+    """Return a member's examples in the order of an epoch, padded to whole batches.
 
     One sort by 32 random bits: at 60,000 examples less than one pair ties, and takes
     half the time of a shuffle that cannot.
     """
     examples = recipe.train_examples
-    key = jax.random.fold_in(streams.order, epoch)
+    key = jax.random.fold_in(traits.streams.order, epoch)
     bits = jax.random.bits(key, (examples,), jnp.uint32)
-    _, order = lax.sort_key_val(bits, jnp.arange(examples, dtype=jnp.int32))
+    places = jnp.arange(examples, dtype=jnp.int32)
+    if traits.examples is not None:  # what fills up a shorter list comes last
+        bits = jnp.where(places < traits.examples, bits, jnp.uint32(2**32 - 1))
+    _, order = lax.sort_key_val(bits, places)
+    if traits.positions is not None:
+        order = jnp.asarray(traits.positions)[order]
     return jnp.pad(order, (0, recipe.steps_per_epoch * recipe.batch_size - examples))
 
 
 def train_steps(
     recipe: Recipe,
     state: MemberState,
-    streams: Streams,
+    traits: Traits,
     order: Int[Array, "position"],
     examples: Examples,
     start: Int[Array, ""],
@@ -135,58 +180,84 @@ def train_steps(
     Args:
         recipe: How to train.
         state: The member.
-        streams: Its random streams.
+        traits: What makes it itself.
         order: Its order of the examples in this epoch.
         examples: The data.
-        start: Step to begin from, counted from the start of the training.
-        count: Steps to take, at least 1; all in one epoch.
+        start: Step to begin from, counted from the start of the training, as the
+            member with most examples takes them.
+        count: Steps to take, likewise, at least 1; all in one epoch.
 
     Returns:
-        The member after the steps, and the mean loss over them.
+        The member after the steps, and the mean loss over them; 0 for no step.
     """
+    first = own_steps(recipe, traits, start)
+    number = own_steps(recipe, traits, start + count) - first
 
     def step(i: Int[Array, ""], carry: tuple) -> tuple:
         state, total = carry
-        state, loss = train_step(recipe, state, streams, order, examples, start + i)
+        state, loss = train_step(recipe, state, traits, order, examples, first + i)
         return state, total + loss
 
-    state, total = lax.fori_loop(0, count, step, (state, jnp.float32(0)))
-    return state, total / count
+    state, total = lax.fori_loop(0, number, step, (state, jnp.float32(0)))
+    return state, total / jnp.maximum(number, 1)
 
 
 def train_step(
     recipe: Recipe,
     state: MemberState,
-    streams: Streams,
+    traits: Traits,
     order: Int[Array, "position"],
     examples: Examples,
     step: Int[Array, ""],
 ) -> tuple[MemberState, Float[Array, ""]]:
-    """Take one step; the loss is that before the step."""
-    start = step % recipe.steps_per_epoch * recipe.batch_size
+    """Take one step of the member's own; the loss is that before the step."""
+    start = step % own_steps_per_epoch(recipe, traits) * recipe.batch_size
     at = lax.dynamic_slice(order, (start - examples.first,), (recipe.batch_size,))
-    weights = start + jnp.arange(recipe.batch_size) < recipe.train_examples
-    inputs, labels = standardized(examples, at), examples.labels[at]
+    own = recipe.train_examples if traits.examples is None else traits.examples
+    weights = start + jnp.arange(recipe.batch_size) < own
+    inputs, labels = standardized(examples, at), _labels(examples, traits, at)
     if recipe.augment:
-        key = jax.random.fold_in(streams.augment, step)
+        key = jax.random.fold_in(traits.streams.augment, step)
         inputs = augmented(inputs, recipe.augment, key)
-    key = jax.random.fold_in(streams.dropout, step)
+    key = jax.random.fold_in(traits.streams.dropout, step)
+    smoothing = traits.values.get("label_smoothing", recipe.label_smoothing)
 
     def mean_loss(params: PyTree) -> tuple[Float[Array, ""], PyTree]:
         logits, statistics = recipe.model.train(
-            params, state.statistics, inputs, key, weights
+            *(params, state.statistics, inputs, key, weights),
+            dropout=traits.values.get("dropout"),
         )
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        losses = smoothed_loss(logits, labels, smoothing)
         return jnp.sum(losses, where=weights) / jnp.sum(weights), statistics
 
     with_statistics = jax.value_and_grad(mean_loss, has_aux=True)
     (loss, statistics), gradient = with_statistics(state.params)
-    updates, optimizer = recipe.optimizer.update(
+    updates, optimizer = _rule(recipe, traits).update(
         gradient, state.optimizer, state.params
     )
     params = optax.apply_updates(state.params, updates)
     finite = state.finite & jnp.isfinite(loss)
     return MemberState(params, statistics, optimizer, finite), loss
+
+
+def _labels(
+    examples: Examples, traits: Traits, at: Int[Array, "position"]
+) -> Int[Array, "position"]:
+    if traits.vector is None or examples.vectors is None:
+        return jnp.asarray(examples.labels)[at]
+    return jnp.asarray(examples.vectors)[traits.vector, at]
+
+
+def smoothed_loss(
+    logits: Float[Array, "position class"],
+    labels: Int[Array, "position"],
+    smoothing: float | Float[AnyArray, ""],
+) -> Float[Array, "position"]:
+    """Return the cross-entropy in nats to labels smoothed after Szegedy et al. 2016."""
+    if isinstance(smoothing, float) and not smoothing:
+        return loss(logits, labels)
+    targets = jax.nn.one_hot(labels, logits.shape[-1])
+    return optax.softmax_cross_entropy(logits, optax.smooth_labels(targets, smoothing))
 
 
 def predict(

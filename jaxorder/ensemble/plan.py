@@ -1,7 +1,8 @@
 """How the member axis runs on the devices there are: what a plan says and its names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 from jaxorder.config import parse_model
@@ -107,10 +108,15 @@ class Plan:
                 "go on with that version"
             ) from error
 
-    def blocks(self, members: int) -> list[tuple[int, int]]:
-        """Return the first member and the number of members of each block."""
-        starts = range(0, members, self.block)
-        return [(first, min(self.block, members - first)) for first in starts]
+    def blocks(self, members: int, grown: Sequence[int] = ()) -> list[tuple[int, int]]:
+        """Return the first member and the number of members of each block.
+
+        Args:
+            members: Members of the run.
+            grown: Numbers of members that it had before it was grown: its blocks stay.
+        """
+        ends = {*range(0, members, self.block), *grown, members}
+        return [(first, last - first) for first, last in pairwise(sorted(ends))]
 
 
 def by_rule(devices: Devices, members: int, block: int, convolves: bool) -> Plan:

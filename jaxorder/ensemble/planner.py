@@ -34,7 +34,8 @@ from jaxorder.ensemble.plan import (
     by_rule,
     named,
 )
-from jaxorder.ensemble.streams import member_streams
+from jaxorder.ensemble.subsets import differ
+from jaxorder.ensemble.traits import drawn_traits
 from jaxorder.errors import RequestError
 from jaxorder.files import write_json
 from jaxorder.models import forward_flops
@@ -182,10 +183,13 @@ def _counted(devices: int) -> str:
 
 
 def state_bytes(recipe: Recipe, config: RunConfig) -> int:
-    """Return the bytes of one member's parameters and optimiser state."""
-    streams = jax.tree.map(lambda key: key[0], member_streams(config, 0, 1))
-    state = jax.eval_shape(lambda: member.init(recipe, streams))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    """Return the bytes of one member's parameters, optimiser state and examples."""
+    traits = jax.tree.map(lambda values: values[0], drawn_traits(config, 0, 1))
+    state = jax.eval_shape(lambda: member.init(recipe, traits))
+    leaves = jax.tree.leaves(state)
+    # its order of an epoch, and which examples are its own
+    numbers = (1 + differ(config)) * recipe.train_examples
+    return 4 * numbers + sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
 
 
 # ---- ways
@@ -374,6 +378,8 @@ def _kept_file(job: Job, rule: Plan) -> Path:
         FORMAT,
         (config.model, config.optimizer, config.schedule, config.precision),
         (config.record, job.recipe.batch_size, job.recipe.train_examples),
+        (config.vary, config.subset, config.disjoint, config.folds, config.resample),
+        (config.label_smoothing, job.data.vectors is None),
         [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(params)],
         (job.data.inputs.shape, str(job.data.inputs.dtype), job.data.evaluated.size),
         (min(rule.block, TRIAL_MEMBERS), rule.devices, job.window, job.recipe.augment),

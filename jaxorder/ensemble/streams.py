@@ -46,15 +46,19 @@ def member_keys(config: RunConfig, first: int, members: int) -> Key[Array, "memb
 
 
 def member_streams(config: RunConfig, first: int, members: int) -> Streams:
-    """Return the streams of members first .. first + members - 1, member axis first."""
+    """Return the streams of members first .. first + members - 1, member axis first.
+
+    A frozen stream is the collection's own, the same for each of its members.
+    """
     keys = member_keys(config, first, members)
     named = {
         name: jax.vmap(lambda key, name=name: fold_name(key, name))(keys)
         for name in Streams._fields
     }
-    if config.order == "shared":
-        shared = fold_name(collection_key(config), "order")
-        named["order"] = jax.vmap(lambda _: shared)(np.arange(members))
+    for name in {*config.freeze, *(["order"] if config.order == "shared" else [])}:
+        if name in named:
+            shared = fold_name(collection_key(config), name)
+            named[name] = jax.vmap(lambda _, key=shared: key)(np.arange(members))
     return Streams(**named)
 
 

@@ -1,8 +1,10 @@
 """Layers that the architectures share, as Flax Linen modules."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -95,6 +97,19 @@ class Conv(nn.Module):
         return x + bias.astype(self.dtype)
 
 
+_relative: ContextVar[Array | None] = ContextVar("relative", default=None)
+
+
+@contextmanager
+def dropping(relative: Array | None) -> Iterator[None]:
+    """Drop a share relative to each layer's own; None: each layer's own."""
+    token = _relative.set(relative)
+    try:
+        yield
+    finally:
+        _relative.reset(token)
+
+
 class Dropout(nn.Module):
     """Set a share of the values to zero while training, and scale up the rest."""
 
@@ -105,7 +120,10 @@ class Dropout(nn.Module):
         """Drop values, drawn from the stream `dropout`, if training."""
         if not training or self.rate == 0:
             return x
-        return x * keep_mask(self.make_rng("dropout"), self.rate, x.shape, x.dtype)
+        key, relative = self.make_rng("dropout"), _relative.get()
+        if relative is None:
+            return x * keep_mask(key, self.rate, x.shape, x.dtype)
+        return x * varied_mask(key, self.rate * relative, x.shape, x.dtype)
 
 
 def keep_mask(
@@ -118,16 +136,29 @@ def keep_mask(
     bits is a large part of a small network's step on a CPU.
     """
     number = jnp.uint8 if (rate * 256).is_integer() else jnp.uint16
-    per_word = 4 // number.dtype.itemsize
-    size = 1
-    for extent in shape:
-        size *= extent
-    words = jax.random.bits(key, (-(-size // per_word),), jnp.uint32)
-    numbers = lax.bitcast_convert_type(words, number).reshape(-1)[:size]
     levels = jnp.iinfo(number).max + 1
     dropped = round(rate * levels)
     scale = levels / (levels - dropped)
-    return jnp.where(numbers.reshape(shape) >= dropped, scale, 0).astype(dtype)
+    kept = _random_numbers(key, shape, number) >= dropped
+    return jnp.where(kept, scale, 0).astype(dtype)
+
+
+def varied_mask(
+    key: Key[Array, ""], rate: Array, shape: tuple[int, ...], dtype: DTypeLike
+) -> Array:
+    """Return the same of a rate that is known while running only, met to 1/65536."""
+    levels = 65536
+    dropped = jnp.round(rate * levels)
+    kept = _random_numbers(key, shape, jnp.uint16) >= dropped
+    return jnp.where(kept, levels / (levels - dropped), 0).astype(dtype)
+
+
+def _random_numbers(key: Key[Array, ""], shape: tuple[int, ...], kind: Any) -> Array:
+    """Return random whole numbers of a type of 8 or 16 bits, four or two a word."""
+    per_word = 4 // kind.dtype.itemsize
+    size = math.prod(shape)
+    words = jax.random.bits(key, (-(-size // per_word),), jnp.uint32)
+    return lax.bitcast_convert_type(words, kind).reshape(-1)[:size].reshape(shape)
 
 
 def bag_of_words(

@@ -22,6 +22,7 @@ from jaxorder.models.layers import (
     INITIALIZERS,
     Activation,
     Initializer,
+    dropping,
     initialised,
 )
 from jaxorder.models.mlp import MLP
@@ -62,7 +63,8 @@ class Model(NamedTuple):
         logits: Parameters, statistics and inputs [example *input] to logits [example
             class] in float32: evaluation, nothing is dropped.
         train: The same with a key for dropout and which examples are real (the others
-            fill up a batch) to logits and new statistics.
+            fill up a batch) to logits and new statistics; with `dropout`, of a network
+            that was built for several shares, the share to drop.
         inputs: What it takes.
     """
 
@@ -324,7 +326,13 @@ def _unknown(kind: str, text: str, got: str, known: Mapping[str, Any]) -> str:
     return f"--models {text}: no {kind} {got}{hint}; there are {', '.join(known)}"
 
 
-def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -> Model:
+def build(
+    text: str,
+    inputs: Inputs,
+    classes: int,
+    precision: str = "float32",
+    shares: Sequence[float] = (),
+) -> Model:
     """Return a model string's network.
 
     Args:
@@ -333,22 +341,36 @@ def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -
         classes: Outputs, at least 2.
         precision: `float32` or `bfloat16`, of the computation; parameters and logits
             are float32.
+        shares: Values of the key `dropout`, where members differ in it.
 
     Returns:
-        The network as two pure functions.
+        The network as pure functions.
 
     Raises:
         RequestError: Where a name, key or value is not allowed, or the inputs do not
             suit the architecture.
     """
     known, spec = architecture(text), parse_model(text)
-    keys = Keys(f"--models {text}", {**known.keys, **spec.options})
-    module = known.module(keys, inputs, classes, jnp.dtype(precision))
-    return from_module(module, inputs, keys.choice("init", INITIALIZERS))
+    values, dtype = {**known.keys, **spec.options}, jnp.dtype(precision)
+    if shares and ("dropout" not in known.keys or "dropout" in spec.options):
+        what = "names" if "dropout" in spec.options else "has no key"
+        raise RequestError(
+            f"--vary dropout: {text} {what} dropout; leave it to one of the two, of a "
+            "model that drops"
+        )
+    own = [{"dropout": f"{share:g}"} for share in sorted(shares)] or [{}]
+    asked = [Keys(f"--models {text}", {**values, **each}) for each in own]
+    modules = [known.module(keys, inputs, classes, dtype) for keys in asked]
+    init = asked[-1].choice("init", INITIALIZERS)
+    # that of the largest share: layers drop relative to it
+    return from_module(modules[-1], inputs, init, dropout=max(shares, default=0.0))
 
 
 def from_module(
-    module: nn.Module, inputs: Inputs, init: Initializer | None = None
+    module: nn.Module,
+    inputs: Inputs,
+    init: Initializer | None = None,
+    dropout: float = 0.0,
 ) -> Model:
     """Return a Linen module, called with inputs and `training`, as functions.
 
@@ -356,7 +378,9 @@ def from_module(
         module: With parameters, and batch statistics if it has them.
         inputs: What it takes.
         init: Initialises the kernels; None leaves each layer its own.
+        dropout: Share that its layers' shares are for, where members differ in it.
     """
+    usual = dropout
     one = inputs.of(1)
 
     def begin(key: Key[Array, ""]) -> tuple[Parameters, Parameters]:
@@ -380,8 +404,10 @@ def from_module(
         inputs: Shaped[AnyArray, "example *input"],
         key: Key[Array, ""],
         real: Bool[AnyArray, "example"] | None = None,
+        dropout: Float[Array, ""] | None = None,
     ) -> tuple[Float[Array, "example class"], Parameters]:
-        with padded(real):
+        relative = None if dropout is None else dropout / usual
+        with padded(real), dropping(relative):
             outputs, changed = module.apply(
                 _variables(params, statistics),
                 jnp.asarray(inputs),

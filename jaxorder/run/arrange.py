@@ -12,10 +12,12 @@ from jaxorder.data.standardize import standardization
 from jaxorder.ensemble.devices import Devices, memory_bytes
 from jaxorder.ensemble.member import Examples
 from jaxorder.ensemble.stream import Joined
+from jaxorder.ensemble.subsets import differ
 from jaxorder.errors import RequestError
 
 GROUP = 16  # batches evaluated in one call
 WINDOW_BYTES = 64 << 20  # more would not be faster
+Vectors = Int[np.ndarray, "vector example"]
 SHARE = 4  # of the memory allowed, that a window may take: two ahead, one in use
 
 
@@ -26,6 +28,7 @@ class Arrangement:
         dataset: Training and test examples.
         recorded: Positions of the recorded examples within each split.
         window_bytes: Bytes of a window, where the data are streamed.
+        vectors: Labels of the training examples that members have of their own.
 
     Attributes:
         streamed: Whether they are.
@@ -36,7 +39,9 @@ class Arrangement:
         dataset: Dataset,
         recorded: dict[str, Int[np.ndarray, "_"]],
         window_bytes: int | None,
+        vectors: Vectors | None = None,
     ) -> None:
+        self._vectors = vectors
         self._dataset = dataset
         self._recorded = recorded
         self._window_bytes = window_bytes
@@ -60,6 +65,7 @@ class Arrangement:
             mean=standard.mean,
             deviation=standard.deviation,
             evaluated=self._evaluated(batch),
+            vectors=self._vectors,
         )
 
     def _evaluated(self, batch: int) -> Int[np.ndarray, "group batch position"]:
@@ -88,18 +94,27 @@ def arrange(
     recorded: dict[str, Int[np.ndarray, "_"]],
     config: RunConfig,
     devices: Devices,
+    vectors: Vectors | None = None,
 ) -> Arrangement:
     """Decide whether the data are held or streamed.
 
     Raises:
-        RequestError: Where they must be streamed, but each member has an order.
+        RequestError: Where they must be streamed, but each member has an order or
+            labels or examples of its own.
     """
-    found = partial(Arrangement, dataset, recorded)
+    found = partial(Arrangement, dataset, recorded, vectors=vectors)
     allowed = _allowed(config, devices)
     examples = len(dataset.train.labels) + len(dataset.test.labels)
     needed = examples * dataset.example_bytes
     if needed <= allowed:
         return found(None)
+    if vectors is not None or differ(config):
+        raise RequestError(
+            f"--data {dataset.name}: {needed / 1e6:,.1f} MB of inputs, but a device "
+            f"may hold {allowed / 1e6:,.1f} MB; members with examples or labels of "
+            "their own need all on the device; give --train-examples or more "
+            "--device-memory"
+        )
     if config.order != "shared":
         raise RequestError(
             f"--data {dataset.name}: {needed / 1e6:,.1f} MB of inputs, but a device "

@@ -108,8 +108,8 @@ class BlockTraining:
         """Examples that all members together trained on in the last segment."""
         if not self._step_seconds:
             return 0.0
-        per_step = self._work.recipe.train_examples / self._work.recipe.steps_per_epoch
-        return self.members * per_step / self._step_seconds
+        trained = self._ensemble.trained_examples / self._work.recipe.steps_per_epoch
+        return trained / self._step_seconds
 
     def _estimate(self, steps: int, snapshots: int) -> float:
         return steps * self._step_seconds + snapshots * self._snapshot_seconds

@@ -131,12 +131,14 @@ class Run:
         blocks = record.commits(self.path)
         most = max((commit.snapshots for commit in blocks), default=0)
         foremost = [commit for commit in blocks if commit.snapshots == most]
+        # while room for more members is made, the record cannot be read
+        room = self.document.get("room", self.config.members) == self.config.members
         return Progress(
             snapshots=most,
             total=len(self.document["steps"]),
             members=sum(commit.members for commit in foremost) if most else 0,
             planned=self.config.members,
-            finite=self.usable("train").sizes["member"] if most else 0,
+            finite=self.usable("train").sizes["member"] if most and room else 0,
             train_seconds=sum(commit.train_seconds for commit in blocks),
             evaluate_seconds=sum(commit.evaluate_seconds for commit in blocks),
         )

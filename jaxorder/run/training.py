@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxorder import record
 from jaxorder.config import (
@@ -23,6 +24,7 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
+from jaxorder.run.arrange import Vectors
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.folder import (
     CONFIG,
@@ -38,7 +40,9 @@ from jaxorder.run.watch import Tick, Watch, unwatched
 from jaxorder.run.workload import (
     Workload,
     create,
+    describe_growth,
     machine,
+    make_room,
     prepare,
     reopen,
     versions,
@@ -50,6 +54,7 @@ def train(
     *,
     out: Path | str,
     data: str | Dataset | None = None,
+    labels: np.ndarray | None = None,
     watch: Watch = unwatched,
     **options: Any,
 ) -> Run:
@@ -59,6 +64,9 @@ def train(
         config: What to do; or else `data` and the fields of `RunConfig` as arguments.
         out: Folder of the run, which must not exist.
         data: Source of the data, or the data themselves.
+        labels: [vector, example], classes of the training examples: member i is
+            trained towards vector i modulo their number, instead of the data's labels,
+            which the measures go by. Kept in the record, as `member_label`.
         watch: Told the progress.
         **options: Fields of `RunConfig`, such as `model` and `members`.
 
@@ -78,10 +86,34 @@ def train(
     out = Path(out)
     refuse_existing(out)
     devices = spread_over_cores(config.members)
-    work = prepare(config, dataset or load_for(config), devices)
+    dataset = dataset or load_for(config)
+    vectors = None if labels is None else check_vectors(labels, dataset)
+    work = prepare(config, dataset, devices, vectors=vectors)
     create(out, work)
     with _resumable(out):
         return execute(out, work, watch)
+
+
+def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
+    """Return vectors of labels as they are recorded.
+
+    Raises:
+        RequestError: Where they are not classes of the training examples.
+    """
+    found, examples = np.asarray(labels), len(dataset.train.labels)
+    classes = dataset.num_classes
+    fits = found.ndim == 2 and len(found) and found.shape[1] == examples
+    if not fits or found.dtype.kind not in "iu":
+        raise RequestError(
+            f"labels: wanted whole numbers [vector, {examples}], a vector of the "
+            f"training examples' classes, got {found.dtype} {list(found.shape)}"
+        )
+    if found.min() < 0 or found.max() >= classes:
+        raise RequestError(
+            f"labels: wanted classes from 0 to {classes - 1}, got {found.min()} to "
+            f"{found.max()}"
+        )
+    return found.astype(np.int32)
 
 
 @contextmanager
@@ -177,6 +209,53 @@ def resume(
         return [_resume_run(path, data, watch)]
 
 
+def grow(
+    path: Path | str,
+    members: int,
+    *,
+    data: Dataset | None = None,
+    watch: Watch = unwatched,
+) -> list[Run]:
+    """Add members to a run, or to each run of a study; those there stay as they are.
+
+    Args:
+        path: Folder of the study or run.
+        members: Members that each run is to have.
+        data: The data, where they were given as an object.
+        watch: Told the progress.
+
+    Returns:
+        The finished runs, as if each had been trained with so many members from the
+        beginning, under the plan of those there.
+
+    Raises:
+        RequestError: Where the folder is neither, it has as many members or more, or
+            the data are others.
+        Interrupted: Where a signal stopped it; `resume` goes on.
+    """
+    path = Path(path)
+    runs = open_runs(path)
+    for run in runs:
+        if members <= run.config.members:
+            raise RequestError(
+                f"--members {members}: {run.path} has {run.config.members} already; "
+                "give more"
+            )
+    devices = spread_over_cores(members, _planned_devices(runs))
+    dataset = data or load_for(runs[0].config)
+    works = [reopen(run, dataset, devices, members) for run in runs]
+    with _resumable(path):
+        return [
+            _grown(run.path, work, watch) for run, work in zip(runs, works, strict=True)
+        ]
+
+
+def _grown(path: Path, work: Workload, watch: Watch) -> Run:
+    with lock(path):
+        describe_growth(path, work)
+    return execute(path, work, watch)
+
+
 def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
     (run,) = open_runs(path)
     if run.progress.finished:
@@ -238,8 +317,9 @@ def execute(path: Path, work: Workload, watch: Watch) -> Run:
         return run
     with lock(path), Interruption() as interruption, jax.enable_x64(False):
         repeatable = _same_machine(run, work)
+        make_room(path, work)
         ensemble = work.ensemble()
-        for block in work.plan.blocks(work.config.members):
+        for block in work.blocks:
             teller = Teller(work, watch)
             training = BlockTraining(
                 path, work, ensemble, block, repeatable, interruption, teller
@@ -297,4 +377,4 @@ class Teller:
         )
 
 
-__all__ = ["plan_study", "resume", "run_study", "train"]
+__all__ = ["grow", "plan_study", "resume", "run_study", "train"]

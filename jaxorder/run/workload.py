@@ -1,5 +1,6 @@
 """What a run will do, worked out and checked before anything is written."""
 
+import dataclasses
 import platform
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -8,14 +9,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Int
 
 from jaxorder import record
-from jaxorder.config import SCHEMA, RunConfig, snapshot_steps, to_json
+from jaxorder.config import (
+    SCHEMA,
+    RunConfig,
+    parse_vary,
+    snapshot_steps,
+    to_json,
+    varied,
+)
 from jaxorder.data import Dataset, stratified
 from jaxorder.data.standardize import standardization
-from jaxorder.ensemble import member
+from jaxorder.ensemble import member, subsets
 from jaxorder.ensemble.devices import (
     RANDOM,
     Devices,
@@ -29,14 +38,18 @@ from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
 from jaxorder.ensemble.streams import seeds
+from jaxorder.ensemble.subsets import differ, most_examples
+from jaxorder.ensemble.traits import Traits, member_traits
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
 from jaxorder.models import Inputs, architecture, build, options_text, parameter_count
-from jaxorder.run.arrange import Arrangement, arrange
+from jaxorder.run.arrange import Arrangement, Vectors, arrange
 from jaxorder.run.folder import CONFIG, Run
 
 PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
 SPLITS = ("train", "test")
+MOST_STEPS = 2**16 - 1  # an epoch: the product of two such numbers fits 32 bits
+VECTORS = "label_vectors"
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,8 @@ class Workload:
         devices: Devices there are.
         recorded: Positions of the recorded examples within each split.
         arrangement: How the data lie on the devices.
+        vectors: Labels of the training examples, over which members cycle.
+        grown: Numbers of members that the run had before it was grown.
     """
 
     config: RunConfig
@@ -60,6 +75,13 @@ class Workload:
     devices: Devices
     recorded: dict[str, Int[np.ndarray, "_"]]
     arrangement: Arrangement
+    vectors: Vectors | None = None
+    grown: tuple[int, ...] = ()
+
+    @property
+    def blocks(self) -> list[tuple[int, int]]:
+        """First member and number of members of each block."""
+        return self.plan.blocks(self.config.members, self.grown)
 
     @cached_property
     def steps(self) -> list[int]:
@@ -96,6 +118,8 @@ def prepare(
     devices: Devices,
     plan: Plan | None = None,
     measure: Measure = "if long",
+    vectors: Vectors | None = None,
+    grown: tuple[int, ...] = (),
 ) -> Workload:
     """Work out what a run will do, and refuse what cannot be done.
 
@@ -105,6 +129,8 @@ def prepare(
         devices: Devices there are.
         plan: Plan to keep to, when going on with a run; else one is made.
         measure: Whether to try ways to run, unless the options name one.
+        vectors: Labels of the training examples, over which members cycle.
+        grown: Numbers of members that the run had before it was grown.
 
     Returns:
         The run's workload; nothing is written.
@@ -113,35 +139,71 @@ def prepare(
         RequestError: Where model and data do not fit, or memory does not suffice.
     """
     config = config.with_defaults(architecture(config.model).training)
+    check_variation(config)
+    recipe = _recipe(config, dataset)
+    recorded = choose_recorded(dataset, config.record_examples)
+    snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
+    arrangement = arrange(dataset, recorded, config, devices, vectors)
+    job = Job(
+        *(recipe, config, devices, arrangement.examples),
+        snapshots=len(snapshots),
+        window=arrangement.window(recipe.batch_size),
+    )
+    plan = plan or choose(job, measure)
+    _check_devices(plan, devices)
+    return Workload(
+        *(config, dataset, recipe, plan, devices, recorded, arrangement),
+        vectors=vectors,
+        grown=grown,
+    )
+
+
+def _recipe(config: RunConfig, dataset: Dataset) -> Recipe:
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
         raise RequestError(f"--augment: {dataset.name} holds no images")
-    model = build(config.model, inputs, dataset.num_classes, config.precision)
-    examples = len(dataset.train.labels)
+    shares = parse_vary(config.vary).get("dropout", ())
+    model = build(config.model, inputs, dataset.num_classes, config.precision, shares)
+    pool = len(dataset.train.labels)
+    most = most_examples(config, pool)
     assert config.batch_size is not None
     # a larger batch would only be padding
-    batch_size = min(config.batch_size, examples)
-    steps = -(-examples // batch_size) * config.epochs
-    recipe = Recipe(
+    batch_size = min(config.batch_size, most)
+    per_epoch = -(-most // batch_size)
+    if differ(config) and per_epoch > MOST_STEPS:
+        raise RequestError(
+            f"--batch-size {batch_size}: {per_epoch:,} steps an epoch; members with "
+            f"examples of their own take at most {MOST_STEPS:,}; give larger batches"
+        )
+    return Recipe(
         model,
-        optimizer(config, steps),
-        train_examples=examples,
+        optimizer(config, per_epoch * config.epochs),
+        pool=pool,
+        train_examples=most,
         batch_size=batch_size,
         prediction=record.prediction_type(dataset.num_classes),
         quantities=config.record,
         augment=config.augment,
+        label_smoothing=config.label_smoothing,
     )
-    recorded = choose_recorded(dataset, config.record_examples)
-    snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
-    arrangement = arrange(dataset, recorded, config, devices)
-    job = Job(
-        *(recipe, config, devices, arrangement.examples),
-        snapshots=len(snapshots),
-        window=arrangement.window(batch_size),
-    )
-    plan = plan or choose(job, measure)
-    _check_devices(plan, devices)
-    return Workload(config, dataset, recipe, plan, devices, recorded, arrangement)
+
+
+def check_variation(config: RunConfig) -> None:
+    """Refuse what networks cannot differ in.
+
+    Raises:
+        RequestError: Where features are resampled, or a varied option has no effect.
+    """
+    if config.resample == "features":
+        raise RequestError(
+            f"--resample features: {config.model} is a network, which sees all "
+            "features; networks take --resample bootstrap"
+        )
+    if "momentum" in parse_vary(config.vary) and config.optimizer != "momentum":
+        raise RequestError(
+            f"--vary momentum: {config.model} is trained by {config.optimizer}, which "
+            "has none; give --optimizer momentum"
+        )
 
 
 def choose_recorded(
@@ -220,6 +282,8 @@ def describe(work: Workload) -> dict[str, Any]:
         "plan": work.plan.to_json(),
         "machine": machine(work),
         "versions": versions(),
+        "label_vectors": 0 if work.vectors is None else len(work.vectors),
+        "grown": list(work.grown),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -240,31 +304,89 @@ def create(path: Path, work: Workload) -> None:
             "digest": work.dataset.digest,
             "versions": document["versions"],
         }
-        record.create(folder / record.RECORD, _layout(work), attributes)
+        record.create(folder / record.RECORD, layout(work), attributes)
         (folder / record.COMMITS).mkdir()
 
 
-def _layout(work: Workload) -> record.Layout:
+def layout(work: Workload) -> record.Layout:
+    """Return the shape of a run's record, and all of it that is known beforehand."""
+    config = work.config
+    traits = member_traits(
+        config,
+        np.asarray(work.dataset.train.labels),
+        0 if work.vectors is None else len(work.vectors),
+        *(0, config.members),
+    )
     splits = {}
     for name, at in work.recorded.items():
         split = work.dataset.split(name)
         columns = {key: column[at] for key, column in split.columns.items()}
-        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at], columns)
+        own = _own_columns(work, traits, at) if name == "train" else {}
+        splits[name] = record.RecordedSplit(
+            split.labels[at], split.ids[at], columns, own
+        )
     steps = np.array(work.steps)
     return record.Layout(
         steps=steps,
         epochs=steps / work.recipe.steps_per_epoch,
-        seeds=seeds(work.config),
+        seeds=seeds(config),
         splits=splits,
         classes=work.dataset.class_names,
         block=work.plan.block,
-        quantities=work.config.record,
-        inputs=_input_arrays(work.dataset),
+        quantities=config.record,
+        inputs=_input_arrays(work),
+        members=_differences(work, traits),
     )
 
 
-def _input_arrays(dataset: Dataset) -> dict[str, record.Named]:
-    """Return what other inputs must go through to be as the members saw these."""
+def _own_columns(
+    work: Workload, traits: Traits, at: Int[np.ndarray, "example"]
+) -> dict[str, np.ndarray]:
+    """Return what each member was trained on and towards, of the recorded examples."""
+    found: dict[str, np.ndarray] = {}
+    if traits.positions is not None:
+        own = np.zeros((work.config.members, work.recipe.pool), bool)
+        lists = map(np.asarray, (traits.positions, traits.examples))
+        for row, positions, count in zip(own, *lists, strict=True):
+            row[positions[:count]] = True
+        found["trained_on"] = own[:, at]
+    if work.vectors is not None:
+        found["member_label"] = work.vectors[np.asarray(traits.vector)][:, at]
+    return found
+
+
+def _differences(work: Workload, traits: Traits) -> dict[str, record.Named]:
+    """Return what members differ in beside their seeds, by member."""
+    config = work.config
+    per_member: dict[str, Any] = {**varied(config, 0, config.members)}
+    if config.disjoint or config.folds:
+        name = "fold" if config.folds else "part"
+        per_member[name] = subsets.part_of(config, 0, config.members)
+    found = {
+        name: record.Named(np.asarray(values), ("member",))
+        for name, values in per_member.items()
+    }
+    if traits.examples is not None:
+        found["train_examples"] = record.Named(np.asarray(traits.examples), ("member",))
+        found["member_step"] = record.Named(
+            _member_steps(work, traits), ("snapshot", "member")
+        )
+    return found
+
+
+def _member_steps(work: Workload, traits: Traits) -> Int[np.ndarray, "snapshot member"]:
+    steps = [
+        member.own_steps(work.recipe, traits, jnp.int32(step)) for step in work.steps
+    ]
+    return np.stack([np.asarray(step) for step in steps])
+
+
+def _input_arrays(work: Workload) -> dict[str, record.Named]:
+    """Return what other inputs must go through to be as the members saw these.
+
+    And the labels that members were trained towards, of all training examples.
+    """
+    dataset = work.dataset
     standard = standardization(dataset.train.inputs, dataset.scaling)
     found = {
         "input_mean": record.Named(standard.mean, ("input_axis",)),
@@ -275,11 +397,21 @@ def _input_arrays(dataset: Dataset) -> dict[str, record.Named]:
         components = record.Named(projection.components, ("component", raw))
         found["pca_components"] = components
         found["pca_mean"] = record.Named(projection.mean, (raw,))
+    if work.vectors is not None:
+        found[VECTORS] = record.Named(work.vectors, ("vector", "training_example"))
     return found
 
 
-def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
+def reopen(
+    run: Run, dataset: Dataset, devices: Devices, members: int | None = None
+) -> Workload:
     """Return the workload of a run that was begun, under the plan it was begun with.
+
+    Args:
+        run: The run.
+        dataset: Loaded as it says.
+        devices: Devices there are.
+        members: Members to grow it to; None: as many as it has.
 
     Raises:
         RequestError: Where the data are others than it was begun with.
@@ -290,4 +422,39 @@ def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
-    return prepare(run.config, dataset, devices, Plan.from_json(run.document["plan"]))
+    document, config = run.document, run.config
+    grown = tuple(document.get("grown", ()))
+    if members is not None:
+        config = dataclasses.replace(config, members=members)
+        grown = (*grown, run.config.members)
+    vectors = document.get("label_vectors")
+    return prepare(
+        *(config, dataset, devices, Plan.from_json(document["plan"])),
+        vectors=record.read_root(run.path, VECTORS) if vectors else None,
+        grown=grown,
+    )
+
+
+def make_room(path: Path, work: Workload) -> None:
+    """Make room in a run's record for the members that it is to be grown by.
+
+    Its description says so before and after, so that a growth that was cut short is
+    taken up again.
+    """
+    document = Run(path).document
+    room = document.get("room", work.config.members)
+    if room != work.config.members:
+        record.extend(path / record.RECORD, layout(work))
+        write_json(path / CONFIG, {**document, "room": work.config.members})
+
+
+def describe_growth(path: Path, work: Workload) -> None:
+    """Write into a run's description that it has more members, to be trained."""
+    document = Run(path).document
+    room = document.get("room", document["options"]["members"])
+    changed = {
+        "options": to_json(work.config),
+        "grown": list(work.grown),
+        "room": room,
+    }
+    write_json(path / CONFIG, {**document, **changed})
