@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         classification_agreement,
         compare,
         fleiss_kappa,
+        held_out_accuracy,
         scores,
         tp_agreement,
     )
@@ -38,6 +39,7 @@ __all__ = [
     "fleiss_kappa",
     "from_arrays",
     "grow",
+    "held_out_accuracy",
     "join_scores",
     "open_run",
     "resume",
@@ -53,6 +55,7 @@ _ANALYSIS = {
     "classification_agreement",
     "compare",
     "fleiss_kappa",
+    "held_out_accuracy",
     "scores",
     "tp_agreement",
 }

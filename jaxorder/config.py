@@ -20,7 +20,7 @@ Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Schedule = Literal["constant", "cosine", "step", "warmup_cosine"]
 Precision = Literal["float32", "bfloat16"]
 Order = Literal["member", "shared"]
-Keep = Literal["last", "log", "all"]
+Keep = Literal["none", "last", "log", "all"]
 Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"]
 Noise = Literal["symmetric", "pair", "shuffle"]
 Duplicates = Literal["exact", "near"]
@@ -76,7 +76,7 @@ class StudyOptions:
             every:K (steps), joined by commas, with step 0 and the last; or last, alone.
         record: More to record of each example (probability: last snapshot).
         record_examples: Record at most so many of a split, stratified.
-        keep_checkpoints: The last, one a doubling of steps, or all.
+        keep_checkpoints: None, the last, one a doubling of steps, or all.
         checkpoint_seconds: Least time between checkpoints against crashes.
         block_members: Members trained in one pass (else as memory allows).
         plan: How members are mapped: auto (what is fastest in a trial), sequential,

@@ -110,7 +110,7 @@ def test_numbers_are_finite_and_within_bounds(
         ("schedule", "constant, cosine, step, warmup_cosine"),
         ("precision", "float32, bfloat16"),
         ("order", "member, shared"),
-        ("keep_checkpoints", "last, log, all"),
+        ("keep_checkpoints", "none, last, log, all"),
     ],
 )
 def test_choices_are_listed(field: str, allowed: str) -> None:

@@ -125,6 +125,15 @@ def test_more_can_be_recorded_of_each_example(tmp_path: Path) -> None:
     np.testing.assert_array_equal(last.argmax("class"), record.prediction[-1])
 
 
+def test_no_checkpoint_need_be_kept(tmp_path: Path) -> None:
+    run = small(tmp_path / "run", keep_checkpoints="none", checkpoint_seconds=0.0)
+    assert run.progress.finished
+    assert not [path for path in run.path.glob("checkpoints/*/*") if path.is_dir()]
+    assert [again.progress.finished for again in jo.resume(run.path)] == [True]
+    with pytest.raises(RequestError, match="kept checkpoints of steps: none"):
+        run.restore(6)
+
+
 @pytest.mark.parametrize("keep", ["last", "log", "all"])
 def test_checkpoints_are_kept_as_asked(tmp_path: Path, keep: str) -> None:
     run = small(tmp_path / "run", keep_checkpoints=keep)

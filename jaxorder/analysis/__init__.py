@@ -9,6 +9,7 @@ from jaxorder.analysis.compare import (
     match_snapshots,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
+from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.intervals import (
     Interval,
     jackknife,
@@ -65,6 +66,7 @@ __all__ = [
     "epoch_weights",
     "fleiss_kappa",
     "forgetting_events",
+    "held_out_accuracy",
     "histogram",
     "histogram_bimodality",
     "histogram_kappa",

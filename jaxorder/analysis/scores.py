@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 from jaxtyping import Bool, Float
 
+from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.inputs import Run
 from jaxorder.analysis.measures import (
     accessibility,
@@ -39,6 +40,8 @@ def scores(run: Run, split: str = "test") -> pd.DataFrame:
           from which they stay correct; NaN where the median member never learned;
         - share_never_learned, in [0, 1], of the members;
         - forgetting: events between snapshots, the mean over members;
+        - held_out_accuracy, in [0, 1], where members were trained on examples of their
+          own: of those that an example was left out of, at the last snapshot;
         - what else was recorded: per example as it is; per snapshot, member and
           example its mean over members, weighted by epochs over snapshots (of
           `margin` the area under the margin).
@@ -69,8 +72,20 @@ def scores(run: Run, split: str = "test") -> pd.DataFrame:
         "common_prediction": common_prediction(final),
         **_learning(correct, epoch),
         "forgetting": forgetting_events(correct).mean(axis=0),
+        **_held_out(kept, correct[-1]),
     }
     return pd.DataFrame(columns | _others(kept, epoch_weights(epoch)))
+
+
+def _held_out(
+    kept: xr.Dataset, correct: Bool[np.ndarray, "member example"]
+) -> dict[str, Float[np.ndarray, " example"]]:
+    """Score by the members that an example was left out of, if any was."""
+    if "trained_on" not in kept:
+        return {}
+    groups = kept["subset"].values if "subset" in kept.coords else None
+    seen = kept["trained_on"].values
+    return {"held_out_accuracy": held_out_accuracy(correct, seen, groups)}
 
 
 def write_scores(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:

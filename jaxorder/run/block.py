@@ -223,7 +223,11 @@ class BlockTraining:
             self._work.config.checkpoint_seconds, self._save_seconds / SAVE_SHARE
         )
         kept = self.step in self._kept and self.step not in self._checkpoints.steps
-        if kept or now - self._saved_at >= least:
+        last = self.step == self._work.steps[-1]
+        if last and not self._kept:
+            self._move_counter()
+            self._checkpoints.keep_only(set())
+        elif kept or now - self._saved_at >= least:
             self._save()
         elif now - self._committed_at >= COMMIT_SECONDS:
             self._move_counter()
@@ -256,8 +260,8 @@ def kept_steps(keep: str, steps: list[int]) -> set[int]:
     """Return the snapshots whose checkpoints are kept for good.
 
     Args:
-        keep: `last`; `log`, the first snapshots from steps 0, 1, 2, 4, 8 ... on and
-            the last; `all`.
+        keep: `none`; `last`; `log`, the first snapshots from steps 0, 1, 2, 4, 8 ...
+            on and the last; `all`.
         steps: Steps of the snapshots.
 
     Returns:
@@ -269,7 +273,7 @@ def kept_steps(keep: str, steps: list[int]) -> set[int]:
     """
     if keep == "all":
         return set(steps)
-    if keep == "last":
-        return {steps[-1]}
+    if keep in ("none", "last"):
+        return {steps[-1]} if keep == "last" else set()
     doublings = [0] + [2**i for i in range(steps[-1].bit_length())]
     return {steps[bisect_left(steps, d)] for d in doublings} | {steps[-1]}
