@@ -55,23 +55,30 @@ ROWS = {
 Way = Callable[[Row, Workload], Steps]
 
 
-def workload(row: Row, members: int) -> Workload:
-    """Return a run of a row's network, planned, on data that it can learn."""
+def workload(row: Row, members: int, **options: Any) -> Workload:
+    """Return a run of a row's network, planned, on data that it can learn.
+
+    Args:
+        row: Network and data.
+        members: Members.
+        **options: Of `RunConfig`, instead of those that all ways have in common.
+    """
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
     noise = rng.integers(0, 128, (EXAMPLES, *row.shape))
     inputs = (noise + rng.integers(0, 128, (10, *row.shape))[labels]).astype(np.uint8)
     data = from_arrays("patterns", inputs, labels, inputs[:100], np.arange(100) % 10)
-    config = RunConfig(
-        data="patterns",
-        model=row.model,
-        members=members,
-        optimizer="momentum",
-        momentum=MOMENTUM,
-        learning_rate=RATE,
-        batch_size=row.batch,
-        record_examples=row.evaluated,
-    )
+    common: dict[str, Any] = {
+        "data": "patterns",
+        "model": row.model,
+        "members": members,
+        "optimizer": "momentum",
+        "momentum": MOMENTUM,
+        "learning_rate": RATE,
+        "batch_size": row.batch,
+        "record_examples": row.evaluated,
+    }
+    config = RunConfig(**(common | options))
     return prepare(config, data, jax.devices()[:members], measure="always")
 
 
