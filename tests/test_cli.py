@@ -71,7 +71,7 @@ Complaint = Callable[[Sequence[object]], str]
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["fly"], ["fly", "run, resume, report"]),
+        (["fly"], ["fly", "run, resume, grow"]),
         (["data", "fly"], ["fly", "list, info"]),
         ([*RUN, "--out=x", "--speed=3"], ["--speed"]),
         ([*RUN, "--out=x", "more"], ["more"]),
@@ -122,6 +122,12 @@ def test_what_cannot_be_parsed_is_refused_in_a_line(
             "--data npz:no.npz: cannot read no.npz as an npz file",
         ),
         (["plan", "--data=digits", "--models=mlb"], "--models mlb: no model mlb"),
+        ([*RUN, "--out=x", "--vary=speed=1,2"], "--vary speed=1,2: must be NAME=value"),
+        ([*RUN, "--out=x", "--vary=dropout=0.1"], "at least two different numbers"),
+        ([*RUN, "--out=x", "--subset=0"], "--subset 0.0: must be a finite number"),
+        ([*RUN, "--out=x", "--folds=1"], "--folds 1: must be a whole number, at least"),
+        ([*RUN, "--out=x", "--folds=2", "--subset=0.5"], "--subset --folds: each says"),
+        ([*RUN, "--out=x", "--resample=features"], "networks take --resample bootst"),
         (["data", "info", "digit"], "did you mean digits?"),
     ],
 )
@@ -318,6 +324,38 @@ def test_nothing_to_resume_is_no_error(study: Path, done: Done) -> None:
 def test_a_run_of_a_study_resumes_alone(study: Path, done: Done, here: Path) -> None:
     shutil.copytree(study / "mlp_widths=none", here / "run")
     assert done("resume", "run").splitlines()[-1] == "report: run/report.html"
+
+
+def test_a_study_grows(study: Path, done: Done, here: Path) -> None:
+    shutil.copytree(study, here / "study")
+    printed = done("grow", "study", "--members=3", "--quiet")
+    assert printed.count(" 3/3 ") == 2
+    for run in open_runs(here / "study"):
+        test = run.record("test")
+        before = Run(study / run.path.name).record("test")
+        np.testing.assert_array_equal(test.prediction[:, :2], before.prediction)
+    assert "jaxorder grow study/mlp_widths=8 --members 3" in (
+        here / "study" / "report.html"
+    ).read_text(encoding="utf-8")
+
+
+def test_members_that_differ_are_told_in_the_report(done: Done, here: Path) -> None:
+    varied = ["--vary", "learning-rate=0.01,0.1", "subset=0.2,0.8", "--members=4"]
+    done(
+        "run",
+        *(w for w in TINY if "members" not in w),
+        *varied,
+        "--out=varied",
+        "--quiet",
+    )
+    page = (here / "varied" / "report.html").read_text(encoding="utf-8")
+    assert "learning-rate=0.01,0.1" in page
+    frame = done("scores", "varied/mlp_widths=8", "--split=train", "--out=scores.csv")
+    assert "100 examples" in frame
+    columns = pd.read_csv(here / "scores.csv").columns
+    assert {"held_out_accuracy", "accessibility"} <= set(columns)
+    info = document(done("info", "varied", "--verify", "--json"))
+    assert info["runs"][0]["verified_snapshots"] == 3
 
 
 def test_info_says_what_a_study_is(study: Path, done: Done) -> None:
