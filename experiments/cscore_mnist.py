@@ -108,8 +108,9 @@ Row = tuple[int, float, float]  # runs a share; correlation over all, and below 
 
 def correlations(run: Run, published: np.ndarray) -> list[Row]:
     """Compare the scores of the first 1, 2, 4 .. runs a share with those published."""
-    record = run.record("train")
-    correct, seen = run.correct("train")[-1].values, record.trained_on.values
+    record = run.usable("train")
+    correct = (record.prediction[-1] == record.label).values
+    seen = record.trained_on.values
     shares, theirs = record.subset.values, np.asarray(jo.join_scores(run, published))
     most = len(shares) // len(SHARES)
     sizes = sorted({2**i for i in range(most.bit_length())} | {most})
