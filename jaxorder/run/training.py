@@ -19,10 +19,12 @@ from jaxorder.config import (
     to_json,
 )
 from jaxorder.data import Dataset, Transformations, load
-from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.devices import Devices, spread_over_cores
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
+from jaxorder.learners import is_learner
+from jaxorder.run import learning
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.folder import (
     CONFIG,
@@ -34,15 +36,25 @@ from jaxorder.run.folder import (
     read_study,
 )
 from jaxorder.run.interruption import Interruption
+from jaxorder.run.learning import (
+    Learning,
+    all_versions,
+    create_learning,
+    learn_members,
+    prepare_learner,
+)
 from jaxorder.run.watch import Tick, Watch, unwatched
 from jaxorder.run.workload import (
     Workload,
+    check_data,
     create,
     machine,
     prepare,
     reopen,
     versions,
 )
+
+Work = Workload | Learning
 
 
 def train(
@@ -78,10 +90,9 @@ def train(
     out = Path(out)
     refuse_existing(out)
     devices = spread_over_cores(config.members)
-    work = prepare(config, dataset or load_for(config), devices)
-    create(out, work)
+    work = _prepared(config, dataset or load_for(config), devices)
     with _resumable(out):
-        return execute(out, work, watch)
+        return _begin(out, work, watch)
 
 
 @contextmanager
@@ -99,7 +110,7 @@ def run_study(
     models: Sequence[str],
     out: Path,
     watch: Watch = unwatched,
-    planned: Callable[[Workload], None] = lambda work: None,
+    planned: Callable[[Work], None] = lambda work: None,
 ) -> list[Run]:
     """Train one run for each model, on the same data.
 
@@ -132,7 +143,7 @@ def run_study(
 
 def plan_study(
     options: StudyOptions, models: Sequence[str], measure: Measure = "if long"
-) -> list[Workload]:
+) -> list[Work]:
     """Work out what a study will do; train and write nothing.
 
     Args:
@@ -150,7 +161,22 @@ def plan_study(
     devices = spread_over_cores(options.members)
     dataset = load_for(options)
     configs = [RunConfig.of_study(options, model) for model in models]
-    return [prepare(c, dataset, devices, measure=measure) for c in configs]
+    return [_prepared(c, dataset, devices, measure) for c in configs]
+
+
+def _prepared(
+    config: RunConfig, dataset: Dataset, devices: Devices, measure: Measure = "if long"
+) -> Work:
+    if is_learner(config.model):
+        return prepare_learner(config, dataset)
+    return prepare(config, dataset, devices, measure=measure)
+
+
+def _reopened(run: Run, dataset: Dataset, devices: Devices) -> Work:
+    if is_learner(run.name):
+        check_data(run, dataset)
+        return prepare_learner(run.config, dataset)
+    return reopen(run, dataset, devices)
 
 
 def resume(
@@ -182,7 +208,7 @@ def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
     if run.progress.finished:
         return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
-    work = reopen(run, data or load_for(run.config), devices)
+    work = _reopened(run, data or load_for(run.config), devices)
     return execute(path, work, watch)
 
 
@@ -198,16 +224,17 @@ def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
     runs = []
     for model, folder in folders.items():
         if is_run(folder):
-            work = reopen(Run(folder), dataset, devices)
+            work = _reopened(Run(folder), dataset, devices)
             runs.append(execute(folder, work, watch))
         else:
             config = RunConfig.of_study(options, model)
-            runs.append(_begin(folder, prepare(config, dataset, devices), watch))
+            runs.append(_begin(folder, _prepared(config, dataset, devices), watch))
     return runs
 
 
 def _planned_devices(runs: Sequence[Run]) -> int | None:
-    return max((run.document["plan"]["devices"] for run in runs), default=None)
+    networks = [run for run in runs if not is_learner(run.name)]
+    return max((run.document["plan"]["devices"] for run in networks), default=None)
 
 
 def load_for(options: StudyOptions) -> Dataset:
@@ -217,12 +244,15 @@ def load_for(options: StudyOptions) -> Dataset:
     return load(options.data, data_dir=options.data_dir, wanted=wanted)
 
 
-def _begin(folder: Path, work: Workload, watch: Watch) -> Run:
-    create(folder, work)
+def _begin(folder: Path, work: Work, watch: Watch) -> Run:
+    if isinstance(work, Learning):
+        create_learning(folder, work)
+    else:
+        create(folder, work)
     return execute(folder, work, watch)
 
 
-def execute(path: Path, work: Workload, watch: Watch) -> Run:
+def execute(path: Path, work: Work, watch: Watch) -> Run:
     """Train what is left of a run.
 
     Args:
@@ -237,27 +267,37 @@ def execute(path: Path, work: Workload, watch: Watch) -> Run:
     if run.progress.finished:
         return run
     with lock(path), Interruption() as interruption, jax.enable_x64(False):
-        repeatable = _same_machine(run, work)
-        ensemble = work.ensemble()
-        for block in work.plan.blocks(work.config.members):
-            teller = Teller(work, watch)
-            training = BlockTraining(
-                path, work, ensemble, block, repeatable, interruption, teller
-            )
-            if not training.complete:
-                training.run()
+        if isinstance(work, Learning):
+            _same_machine(run, learning.machine(), all_versions())
+            learn_members(path, work, interruption, watch)
+        else:
+            _train_blocks(run, work, interruption, watch)
         record.finish(path)
     return Run(path)
 
 
-def _same_machine(run: Run, work: Workload) -> bool:
+def _train_blocks(
+    run: Run, work: Workload, interruption: Interruption, watch: Watch
+) -> None:
+    repeatable = _same_machine(run, machine(work), versions())
+    ensemble = work.ensemble()
+    for block in work.plan.blocks(work.config.members):
+        teller = Teller(work, watch)
+        training = BlockTraining(
+            run.path, work, ensemble, block, repeatable, interruption, teller
+        )
+        if not training.complete:
+            training.run()
+
+
+def _same_machine(
+    run: Run, machine_now: dict[str, Any], versions_now: dict[str, str]
+) -> bool:
     """Whether bits must repeat; where not, the run's description says so."""
-    then = (run.document["machine"], run.document["versions"])
-    now = (machine(work), versions())
-    if now == then:
+    here = {"machine": machine_now, "versions": versions_now}
+    if here == {key: run.document[key] for key in here}:
         return True
     others = run.document.get("resumed_on", [])
-    here = {"machine": now[0], "versions": now[1]}
     if here not in others:
         document = {**run.document, "resumed_on": [*others, here]}
         write_json(run.path / CONFIG, document)

@@ -1,6 +1,7 @@
 """What a run will do, worked out and checked before anything is written."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -37,6 +38,7 @@ from jaxorder.run.folder import CONFIG, Run
 
 PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
 SPLITS = ("train", "test")
+TIME = ("time_axis", "time_unit", "time_note")  # where it is not counted in epochs
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,11 @@ def prepare(
         RequestError: Where model and data do not fit, or memory does not suffice.
     """
     config = config.with_defaults(architecture(config.model).training)
+    if config.resample == "features":
+        raise RequestError(
+            f"--resample features: {config.model} is a network, which takes all of its "
+            "inputs; give --resample bootstrap, which networks accept too"
+        )
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
         raise RequestError(f"--augment: {dataset.name} holds no images")
@@ -191,9 +198,10 @@ def machine(work: Workload) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter."""
-    return {"python": platform.python_version()} | {p: version(p) for p in PACKAGES}
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter, and of more."""
+    found = {package: version(package) for package in (*PACKAGES, *more)}
+    return {"python": platform.python_version()} | found
 
 
 def describe(work: Workload) -> dict[str, Any]:
@@ -206,21 +214,24 @@ def describe(work: Workload) -> dict[str, Any]:
         "parameters": parameter_count(work.recipe.model),
         "steps": work.steps,
         "steps_per_epoch": work.recipe.steps_per_epoch,
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "train": len(dataset.train.labels),
-            "test": len(dataset.test.labels),
-            "classes": dataset.num_classes,
-            "class_names": list(dataset.class_names),
-            "input_shape": list(dataset.input_shape),
-            "facts": dict(dataset.facts),
-            "streamed": work.arrangement.streamed,
-        },
+        "data": describe_data(dataset) | {"streamed": work.arrangement.streamed},
         "plan": work.plan.to_json(),
         "machine": machine(work),
         "versions": versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """Return what a run notes of its data."""
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "train": len(dataset.train.labels),
+        "test": len(dataset.test.labels),
+        "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
+        "input_shape": list(dataset.input_shape),
+        "facts": dict(dataset.facts),
     }
 
 
@@ -230,40 +241,57 @@ def create(path: Path, work: Workload) -> None:
     Raises:
         RequestError: Where the folder exists.
     """
-    document = describe(work)
+    write_run(path, describe(work), _layout(work))
+
+
+def write_run(path: Path, document: dict[str, Any], layout: record.Layout) -> None:
+    """Make a run folder of a description and the layout of a record.
+
+    Raises:
+        RequestError: Where the folder exists.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    attributes = {
+        "schema": SCHEMA,
+        "model": document["options"]["model"],
+        "data": document["data"]["name"],
+        "digest": document["data"]["digest"],
+        "versions": document["versions"],
+        **{key: value for key, value in document.items() if key in TIME},
+    }
     with new_folder(path) as folder:
-        write_json(folder / CONFIG, document)
-        attributes = {
-            "schema": SCHEMA,
-            "model": work.config.model,
-            "data": work.dataset.name,
-            "digest": work.dataset.digest,
-            "versions": document["versions"],
-        }
-        record.create(folder / record.RECORD, _layout(work), attributes)
+        write_json(folder / CONFIG, {**document, "created": created})
+        record.create(folder / record.RECORD, layout, attributes)
         (folder / record.COMMITS).mkdir()
 
 
 def _layout(work: Workload) -> record.Layout:
-    splits = {}
-    for name, at in work.recorded.items():
-        split = work.dataset.split(name)
-        columns = {key: column[at] for key, column in split.columns.items()}
-        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at], columns)
     steps = np.array(work.steps)
     return record.Layout(
         steps=steps,
         epochs=steps / work.recipe.steps_per_epoch,
         seeds=seeds(work.config),
-        splits=splits,
+        splits=recorded_splits(work.dataset, work.recorded),
         classes=work.dataset.class_names,
         block=work.plan.block,
         quantities=work.config.record,
-        inputs=_input_arrays(work.dataset),
+        inputs=input_arrays(work.dataset),
     )
 
 
-def _input_arrays(dataset: Dataset) -> dict[str, record.Named]:
+def recorded_splits(
+    dataset: Dataset, recorded: dict[str, Int[np.ndarray, "_"]]
+) -> dict[str, record.RecordedSplit]:
+    """Return what is known of the recorded examples of each split."""
+    splits = {}
+    for name, at in recorded.items():
+        split = dataset.split(name)
+        columns = {key: column[at] for key, column in split.columns.items()}
+        splits[name] = record.RecordedSplit(split.labels[at], split.ids[at], columns)
+    return splits
+
+
+def input_arrays(dataset: Dataset) -> dict[str, record.Named]:
     """Return what other inputs must go through to be as the members saw these."""
     standard = standardization(dataset.train.inputs, dataset.scaling)
     found = {
@@ -284,10 +312,19 @@ def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
     Raises:
         RequestError: Where the data are others than it was begun with.
     """
+    check_data(run, dataset)
+    return prepare(run.config, dataset, devices, Plan.from_json(run.document["plan"]))
+
+
+def check_data(run: Run, dataset: Dataset) -> None:
+    """Refuse other data than a run was begun with.
+
+    Raises:
+        RequestError: Where they are others.
+    """
     digest = run.document["data"]["digest"]
     if dataset.digest != digest:
         raise RequestError(
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
-    return prepare(run.config, dataset, devices, Plan.from_json(run.document["plan"]))
