@@ -46,8 +46,8 @@ def bag_of_words(
         Manning et al. 2008, section 6.4.1.
 
     Example:
-        >>> bag_of_words(np.array([[1, 2, 2, 0]]), 3).toarray().round(2).tolist()
-        [[0.0, 0.88, 1.49]]
+        >>> bag_of_words(np.array([[1, 2, 2, 0]]), 3).toarray().round(2)
+        array([[0.  , 0.88, 1.49]], dtype=float32)
     """
     texts, places = np.nonzero(tokens)
     ones = np.ones(len(texts), np.float32)

@@ -139,3 +139,23 @@ def check_examples(
                 f"{len(own)} examples of {classes} classes; it needs two classes and "
                 f"{learner.surplus} examples more than classes; give more examples"
             )
+
+
+def what_differs(config: RunConfig, learner: Learner) -> str:
+    """Tell, for people, what sets members apart."""
+    found = []
+    if config.resample:
+        found.append(f"their {_RESAMPLED[config.resample]}")
+    elif subsets.differ(config):
+        found.append("their parts of the training examples")
+    if learner.stream == "order" and not frozen(config, "order"):
+        found.append("the order of their examples")
+    if learner.random == "init" and not frozen(config, "init"):
+        found.append("the learner's own chance")
+    return " and ".join(found) or "nothing"
+
+
+_RESAMPLED = {
+    "bootstrap": "bootstrap samples of the training examples",
+    FEATURES: "random halves of the features",
+}

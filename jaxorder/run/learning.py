@@ -30,7 +30,12 @@ from jaxorder.ensemble.subsets import most_examples
 from jaxorder.errors import Interrupted, RequestError, WorkError
 from jaxorder.learners import Learner, learner, options_text
 from jaxorder.learners.inputs import matrices
-from jaxorder.learners.members import check_examples, check_members, member
+from jaxorder.learners.members import (
+    check_examples,
+    check_members,
+    member,
+    what_differs,
+)
 from jaxorder.learners.problem import Fit
 from jaxorder.learners.work import Learned, Member, Task, learn_all
 from jaxorder.run.interruption import Interruption
@@ -214,6 +219,8 @@ def _describe(work: Learning) -> dict[str, Any]:
         "schema": SCHEMA,
         "options": to_json(work.config),
         "model_keys": options_text(work.config.model),
+        "kind": "learner",
+        "members_differ": what_differs(work.config, work.learner),
         "parameters": None,
         "steps": work.steps,
         "steps_per_epoch": work.steps_per_epoch,
