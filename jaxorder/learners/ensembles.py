@@ -106,7 +106,7 @@ def _gradient_boosting(
         max_iter=steps[-1],
         max_leaf_nodes=leaves,
         learning_rate=rate,
-        early_stopping=False,
+        early_stopping=False,  # pyright: ignore[reportArgumentType]  # "auto" is its type
         random_state=seed,
     ).fit(problem.inputs, problem.labels)
     return at_steps(boosted.staged_predict(problem.evaluated), steps)

@@ -80,10 +80,8 @@ def matrices(
     if dataset.train.tokens:
         words = len(dataset.vocabulary)
         bags = bag_of_words(train, words), bag_of_words(test, words)
-        return bags[0], vstack(
-            [bag[recorded[name]] for name, bag in zip(recorded, bags, strict=True)],
-            format="csr",
-        )
+        kept = zip(recorded.values(), bags, strict=True)
+        return bags[0], csr_array(vstack([bag[at] for at, bag in kept]))
     standard = standardization(train, dataset.scaling)
     learned, tested = rows(train, standard), rows(test, standard)
     evaluated = [learned[recorded["train"]], tested[recorded["test"]]]

@@ -1,8 +1,10 @@
 """The work of the processes that train members, which load no JAX."""
 
+import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, wait
 from itertools import islice
 from typing import Any, NamedTuple
@@ -22,13 +24,13 @@ class Member(NamedTuple):
     """What sets a member apart.
 
     Attributes:
-        index: Its number.
+        number: Its place in the ensemble.
         positions: Its training examples, some perhaps several times; None: all.
         features: The features that it sees; None: all.
         seed: Of its learner.
     """
 
-    index: int
+    number: int
     positions: Int[np.ndarray, "position"] | None
     features: Int[np.ndarray, "chosen"] | None
     seed: int
@@ -58,12 +60,12 @@ class Learned(NamedTuple):
     """What became of a member.
 
     Attributes:
-        index: Its number.
+        number: Its place in the ensemble.
         predictions: [snapshot evaluated].
         seconds: What it took.
     """
 
-    index: int
+    number: int
     predictions: Shaped[np.ndarray, "snapshot evaluated"]
     seconds: float
 
@@ -89,8 +91,8 @@ def learn(task: Task, member: Member) -> Learned:
             found = task.fit(problem(task, member), task.steps, member.seed)
     except Exception as error:  # whatever scikit-learn raises
         told = f"{type(error).__name__}: {error}"
-        raise WorkError(f"member {member.index} failed: {told}") from None
-    return Learned(member.index, found.astype(task.kind), time.monotonic() - began)
+        raise WorkError(f"member {member.number} failed: {told}") from None
+    return Learned(member.number, found.astype(task.kind), time.monotonic() - began)
 
 
 def problem(task: Task, member: Member) -> Problem:
@@ -109,11 +111,19 @@ def problem(task: Task, member: Member) -> Problem:
 _held: list[Task] = []  # each process is sent the data once
 
 
-def _begin(task: Task) -> None:
+def _begin(task: Task, parent: int) -> None:
     # a terminal tells all of its processes to stop: the first of them sees to it
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _held.append(task)
+
+
+def _end_with(parent: int) -> None:
+    """End with the process that began this one, should it be killed."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _learn_held(member: Member) -> Learned:
@@ -122,7 +132,7 @@ def _learn_held(member: Member) -> Learned:
 
 def learn_all(
     task: Task, members: Iterable[Member], workers: int, stopped: Callable[[], bool]
-) -> Iterator[Learned]:
+) -> Generator[Learned, None, None]:
     """Train members in processes of their own.
 
     Args:
@@ -137,7 +147,9 @@ def learn_all(
     Raises:
         WorkError: Where a learner fails, or its process is lost.
     """
-    pool = ProcessPoolExecutor(workers, initializer=_begin, initargs=(task,))
+    pool = ProcessPoolExecutor(
+        workers, initializer=_begin, initargs=(task, os.getpid())
+    )
     waiting, running = iter(members), set[Any]()
     try:
         while not stopped():

@@ -310,9 +310,8 @@ def learn_members(
 
 def _members(work: Learning, task: Task, left: list[int]) -> Iterator[Member]:
     for index in left:
-        yield member(
-            *(work.config, work.learner, task.labels, task.inputs.shape[1], index)
-        )
+        features = task.inputs.shape[1]  # pyright: ignore[reportOptionalSubscript]  # sparse arrays have a shape
+        yield member(work.config, work.learner, task.labels, features, index)
 
 
 def _save(path: Path, work: Learning, learned: Learned) -> dict[str, float]:
@@ -322,7 +321,7 @@ def _save(path: Path, work: Learning, learned: Learned) -> dict[str, float]:
         Its accuracy at the last snapshot, by split.
     """
     began = time.monotonic()
-    writer = record.BlockWriter(path, learned.index, 1)
+    writer = record.BlockWriter(path, learned.number, 1)
     accuracy, start = {}, 0
     for split, at in work.recorded.items():
         predicted = learned.predictions[:, start : start + len(at)]
@@ -332,7 +331,7 @@ def _save(path: Path, work: Learning, learned: Learned) -> dict[str, float]:
         start += len(at)
     last = len(work.steps), work.steps[-1]
     spent = time.monotonic() - began
-    writer.commit(record.Commit(learned.index, 1, *last, learned.seconds, spent))
+    writer.commit(record.Commit(learned.number, 1, *last, learned.seconds, spent))
     return accuracy
 
 

@@ -171,8 +171,8 @@ def _share_bar(
 def _map_text(numbers: SplitNumbers, name: str) -> str:
     last = numbers.counts[-1] / numbers.counts[-1].sum()
     return (
-        f"Share of {numbers.nouns.member}s right over training, {name}, {numbers.split}, "
-        f"observed above and by chance below. At the last snapshot "
+        f"Share of {numbers.nouns.member}s right over training, {name}, "
+        f"{numbers.split}, observed above and by chance below. At the last snapshot "
         f"{percent(float(last[-1]))} of the examples are right for all, "
         f"{percent(float(last[0]))} for none."
     )
