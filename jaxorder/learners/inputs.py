@@ -51,8 +51,9 @@ def bag_of_words(
     """
     texts, places = np.nonzero(tokens)
     ones = np.ones(len(texts), np.float32)
-    shape = len(tokens), vocabulary
-    bags = csr_array((ones, (texts, tokens[texts, places])), shape=shape)
+    # most of scikit-learn takes no indices of 64 bits
+    at = texts.astype(np.int32), tokens[texts, places].astype(np.int32)
+    bags = csr_array((ones, at), shape=(len(tokens), vocabulary))
     bags.sum_duplicates()
     bags.data = 1 + np.log(bags.data)
     length = np.sqrt((bags * bags).sum(axis=1))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 from scipy.sparse import csr_array
 
-Matrix = Float32[np.ndarray, "example feature"] | csr_array
+Matrix = Float32[np.ndarray, "_ feature"] | csr_array  # [example feature]
 Predictions = Integer[np.ndarray, "snapshot evaluated"]
 
 

@@ -28,6 +28,7 @@ from jaxorder.ensemble.devices import RANDOM, cores, processor
 from jaxorder.ensemble.streams import seeds
 from jaxorder.ensemble.subsets import most_examples
 from jaxorder.errors import Interrupted, RequestError, WorkError
+from jaxorder.keys import Keys
 from jaxorder.learners import Learner, learner, options_text
 from jaxorder.learners.inputs import matrices
 from jaxorder.learners.members import (
@@ -141,16 +142,10 @@ def prepare_learner(config: RunConfig, dataset: Dataset) -> Learning:
     known = learner(config.model)
     keys = known.options(config.model)
     fit = known.fit(keys)
+    length = _length(config, known, keys, len(dataset.train.labels))
     _check_options(config, known, dataset)
-    labels = dataset.train.labels
     check_members(config, known)
-    check_examples(config, known, labels)
-    if known.time.length == "epochs":
-        length = config.epochs
-    elif known.grows:
-        length = most_examples(config, len(labels))
-    else:
-        length = keys.whole(known.time.length, most=10**6)
+    check_examples(config, known, dataset.train.labels)
     return Learning(
         config,
         dataset,
@@ -161,6 +156,15 @@ def prepare_learner(config: RunConfig, dataset: Dataset) -> Learning:
         recorded=choose_recorded(dataset, config.record_examples),
         plan=_processes(config),
     )
+
+
+def _length(config: RunConfig, known: Learner, keys: Keys, examples: int) -> int:
+    """Return the step of the last snapshot."""
+    if known.time.length == "epochs":
+        return config.epochs
+    if known.grows:
+        return most_examples(config, examples)
+    return keys.whole(known.time.length, most=10**6)
 
 
 def _check_options(config: RunConfig, known: Learner, dataset: Dataset) -> None:
