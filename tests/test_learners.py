@@ -380,6 +380,19 @@ def test_a_lost_process_is_a_failure_of_the_work(given: Problem) -> None:
         list(learn_all(lost, everyone, 1, stopped=lambda: False))
 
 
+def test_a_process_keeps_to_one_thread(given: Problem) -> None:
+    def count(given: Problem, steps: Sequence[int], seed: int) -> Predictions:
+        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: F401
+        from threadpoolctl import threadpool_info
+
+        return np.array([[pool["num_threads"] for pool in threadpool_info()]])
+
+    alone = [Member(0, None, None, 0)]
+    (found,) = learn_all(task(given)._replace(fit=count), alone, 1, lambda: False)
+    assert found.predictions.size >= 2
+    assert (found.predictions == 1).all()
+
+
 # ---- runs
 
 OPTIONS = {"data": "digits", "train_examples": 150, "test_examples": 60}

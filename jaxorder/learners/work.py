@@ -12,12 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Int, Integer, Shaped
 from joblib.externals.loky import BrokenProcessPool, ProcessPoolExecutor
-from threadpoolctl import threadpool_limits
 
 from jaxorder.errors import WorkError
 from jaxorder.learners.problem import Fit, Matrix, Problem
 
 POLL_SECONDS = 0.2  # an interruption waits no longer
+# More threads would be in the way of other members, and could change bits. Set before
+# a process starts: scikit-learn's OpenMP is loaded too late to be limited in it.
+ONE_THREAD = {
+    f"{name}_THREADS": "1"
+    for name in ("OMP_NUM", "OPENBLAS_NUM", "MKL_NUM", "BLIS_NUM", "VECLIB_MAXIMUM")
+}
 
 
 class Member(NamedTuple):
@@ -71,9 +76,7 @@ class Learned(NamedTuple):
 
 
 def learn(task: Task, member: Member) -> Learned:
-    """Train a member and predict at every snapshot, on one thread.
-
-    More threads would only be in the way of other members, and could change bits.
+    """Train a member and predict at every snapshot.
 
     Args:
         task: What all members have in common.
@@ -87,8 +90,7 @@ def learn(task: Task, member: Member) -> Learned:
     """
     began = time.monotonic()
     try:
-        with threadpool_limits(limits=1):
-            found = task.fit(problem(task, member), task.steps, member.seed)
+        found = task.fit(problem(task, member), task.steps, member.seed)
     except Exception as error:  # whatever scikit-learn raises
         told = f"{type(error).__name__}: {error}"
         raise WorkError(f"member {member.number} failed: {told}") from None
@@ -148,7 +150,7 @@ def learn_all(
         WorkError: Where a learner fails, or its process is lost.
     """
     pool = ProcessPoolExecutor(
-        workers, initializer=_begin, initargs=(task, os.getpid())
+        workers, initializer=_begin, initargs=(task, os.getpid()), env=ONE_THREAD
     )
     waiting, running = iter(members), set[Any]()
     try:
