@@ -159,6 +159,14 @@ def test_growing_sets_are_nested_and_begin_with_every_class(given: Problem) -> N
     np.testing.assert_array_equal(found[2], found[1])
 
 
+@pytest.mark.parametrize("model", ["svm", "knn", "naive_bayes"])
+def test_many_classes_of_one_example_each_are_classes(model: str) -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(60, 5)).astype(np.float32)
+    given = Problem(inputs, np.arange(60) % 30, inputs)
+    assert predicted(f"sklearn:{model}", given, [30, 40]).shape == (2, 60)
+
+
 def test_each_epoch_has_an_order_of_its_own(given: Problem) -> None:
     few = predicted("sklearn:sgd", given, [1, 2], 4)
     many = predicted("sklearn:sgd", given, [2, 6], 4)

@@ -122,6 +122,7 @@ def _growing(
             # few examples in many dimensions span no more: that is what is measured
             warnings.filterwarnings("ignore", "Variables are collinear")
             warnings.filterwarnings("ignore", "Only one sample available")
+            warnings.filterwarnings("ignore", "The number of unique classes is greater")
             model.fit(problem.inputs[at], problem.labels[at])
         recorded.append(model.predict(problem.evaluated))
     return np.stack(recorded)
