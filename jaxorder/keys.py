@@ -1,7 +1,8 @@
 """The keys of a source or a model, `key=value,...`, read by type."""
 
+import difflib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from jaxorder.errors import RequestError
@@ -74,3 +75,23 @@ class Keys:
     def refused(self, key: str, allowed: str) -> RequestError:
         """Return the error for a key's value."""
         return RequestError(f"{self.asked}: {key}={self.values[key]} must be {allowed}")
+
+
+def unknown(kind: str, asked: str, got: str, known: Iterable[str]) -> str:
+    """Return the line that refuses a name, with those there are.
+
+    Args:
+        kind: What it should name.
+        asked: Option and value.
+        got: The name.
+        known: Names there are.
+
+    Example:
+        >>> unknown("key", "--models mlp:width=8", "width", ["widths"])
+        '--models mlp:width=8: no key width (did you mean widths?); there are widths'
+    """
+    known = list(known)
+    close = difflib.get_close_matches(got, known, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    there = f"there are {', '.join(known)}" if known else "it has none"
+    return f"{asked}: no {kind} {got}{hint}; {there}"

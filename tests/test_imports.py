@@ -19,6 +19,7 @@ LEVELS = (
     {"data"},
     {"models"},
     {"ensemble"},
+    {"learners"},
     {"record", "checkpoint"},
     {"run"},
     {"analysis"},
@@ -35,6 +36,10 @@ NEEDS = {
     "keys": {"errors"},
     "record": {"errors", "files"},
     "checkpoint": {"errors"},
+    "learners": {
+        *("errors", "config", "keys", "data"),
+        *("ensemble.subsets", "ensemble.streams"),
+    },
     "run.folder": {"errors", "files", "config", "record", "checkpoint"},
     "report": {
         *("errors", "files", "config", "data", "record", "run.folder", "analysis")
@@ -62,11 +67,19 @@ LAZY = {
     ("ensemble.stream", "grain"),
     # only the digits come with it
     ("data.sources", "sklearn"),
+    # only what is trained is loaded, in the processes that train it
+    ("learners.ensembles", "sklearn"),
+    ("learners.growing", "sklearn"),
+    ("learners.linear", "sklearn"),
 }
 
 KNOWN_BY = {"flax": "models", "orbax": "checkpoint", "tensorflow_datasets": "data"}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "tensorflow_datasets"}
-WITHOUT_JAX = ("record", "analysis", "report", "run.folder", "cli", "data")
+WITHOUT_JAX = (
+    *("record", "analysis", "report", "run.folder", "cli", "data"),
+    # processes that train members start faster without
+    "learners.work",
+)
 
 
 @dataclass(frozen=True)

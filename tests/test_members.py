@@ -26,7 +26,8 @@ from jaxorder.ensemble.traits import member_traits
 from jaxorder.errors import RequestError, WorkError
 from jaxorder.run import training
 from jaxorder.run.folder import Run
-from jaxorder.run.workload import Workload, describe_growth, prepare, reopen
+from jaxorder.run.growth import describe_growth
+from jaxorder.run.workload import Workload, prepare
 
 DEVICES = spread_over_cores(2)
 LABELS = np.arange(103) * 7 % 5 % 4  # four classes, one twice as common
@@ -430,11 +431,10 @@ def test_a_grown_run_is_one_trained_at_that_size(
 
 
 def test_a_growth_that_was_cut_short_is_taken_up(
-    tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_of(tmp_path / "run")
-    work = reopen(run, digits, DEVICES, 7)
-    describe_growth(run.path, work)  # and then nothing
+    describe_growth(run.path, 7)  # and then nothing
     assert not Run(run.path).progress.finished
     assert Run(run.path).record("test").sizes["member"] == 4
 
@@ -536,3 +536,21 @@ def test_wrong_labels_are_refused(
     with pytest.raises(RequestError, match=message):
         jo.train(data=digits, model="mlp", labels=labels, out=tmp_path / "run")
     assert not list(tmp_path.iterdir())
+
+
+# ---- learners that are no networks
+
+
+def test_a_learner_grows_and_records_its_parts(tmp_path: Path) -> None:
+    options = {"model": "sklearn:knn", "resample": "bootstrap", "members": 2}
+    few = run_of(tmp_path / "few", **options)
+    (grown,) = jo.grow(few.path, 4)
+    many = run_of(tmp_path / "many", **{**options, "members": 4})
+    for split in ("train", "test"):
+        xr.testing.assert_equal(grown.record(split).load(), many.record(split).load())
+    # the very samples that networks of these members would have
+    labels = load("digits", train_examples=101).train.labels
+    positions = training_positions(many.config, labels, 0, 4)
+    seen = many.record("train").trained_on.values
+    for row, own in zip(seen, positions, strict=True):
+        assert_equal(np.flatnonzero(row), np.unique(own))

@@ -101,6 +101,8 @@ def run(
     models
         Architectures, NAME[:key=value,...]: mlp, small_st_vgg, st_vgg, alexnet, vgg19,
         resnet18, resnet50, densenet121; for texts bilstm_attention, bag_of_embeddings.
+        Or learners that are no networks, sklearn:NAME[:key=value,...]: adaboost,
+        gradient_boosting, random_forest, sgd, perceptron, svm, knn, naive_bayes, lda.
     out
         Folder of the study, which must not exist.
     quiet
@@ -299,7 +301,7 @@ def plan(*, models: list[str], options: Options, json: Json = False) -> None:
     Parameters
     ----------
     models
-        Architectures, NAME[:key=value,...].
+        Architectures or learners, NAME[:key=value,...] or sklearn:NAME[:key=value,...].
     """
     from jaxorder.cli.documents import plan_document
     from jaxorder.run.training import plan_study

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from jaxorder.run.watch import Tick
 
 if TYPE_CHECKING:
-    from jaxorder.run.workload import Workload
+    from jaxorder.run.training import Work
 
 LINE_SECONDS = 10.0
 
@@ -57,7 +57,7 @@ class Display:
         else:
             self._show_bar(tick)
 
-    def planned(self, work: "Workload") -> None:
+    def planned(self, work: "Work") -> None:
         """Say how a run will be trained, and about how long it takes."""
         if self._quiet:
             return
@@ -88,9 +88,9 @@ class Display:
 def text(tick: Tick) -> str:
     """Return a tick in words."""
     return (
-        f"{tick.done:.1f} of {tick.total:.0f} member-epochs, "
-        f"{tick.examples_per_second:,.0f} examples/s, "
-        f"accuracy train {tick.train_accuracy:.3f} test {tick.test_accuracy:.3f}"
+        f"{_done(tick)} of {tick.total:.0f} {tick.unit}"
+        + (f", {tick.examples_per_second:,.0f} examples/s" * _paced(tick))
+        + (_accuracy(", accuracy train {:.3f} test {:.3f}", tick))
         + (f", {duration(tick.seconds_left)} left" if tick.seconds_left else "")
     )
 
@@ -99,9 +99,26 @@ def short_text(tick: Tick) -> str:
     """Return a tick in the few columns beside a bar."""
     left = f" {duration(tick.seconds_left)} left" if tick.seconds_left else ""
     return (
-        f"{tick.done:.0f}/{tick.total:.0f} {tick.examples_per_second:,.0f} ex/s "
-        f"train {tick.train_accuracy:.2f} test {tick.test_accuracy:.2f}{left}"
+        f"{tick.done:.0f}/{tick.total:.0f}"
+        + (f" {tick.examples_per_second:,.0f} ex/s" * _paced(tick))
+        + _accuracy(" train {:.2f} test {:.2f}", tick)
+        + left
     )
+
+
+def _done(tick: Tick) -> str:
+    return f"{tick.done:.0f}" if tick.unit == "members" else f"{tick.done:.1f}"
+
+
+def _paced(tick: Tick) -> bool:
+    """Whether a speed is known; members of learners that are no networks have none."""
+    return tick.unit == "member-epochs"
+
+
+def _accuracy(form: str, tick: Tick) -> str:
+    """Return accuracies, nothing before the first."""
+    known = tick.train_accuracy == tick.train_accuracy
+    return form.format(tick.train_accuracy, tick.test_accuracy) if known else ""
 
 
 def duration(seconds: float) -> str:

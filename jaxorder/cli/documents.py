@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxorder.errors import WorkError
+from jaxorder.learners import options_text
 from jaxorder.record import commits, not_recorded
 from jaxorder.run.folder import Run
 
 if TYPE_CHECKING:
     from jaxorder.data import Dataset
     from jaxorder.ensemble.plan import Plan
+    from jaxorder.run.learning import Learning
+    from jaxorder.run.training import Work
     from jaxorder.run.workload import Workload
 
 
@@ -121,8 +124,38 @@ def _verify_checkpoints(run: Run) -> dict[str, Any]:
     return {"verified_checkpoints": sound}
 
 
-def plan_document(work: "Workload") -> dict[str, Any]:
+def plan_document(work: "Work") -> dict[str, Any]:
     """Return what a run would do."""
+    from jaxorder.run.learning import Learning
+
+    if isinstance(work, Learning):
+        return _learner_document(work)
+    return _network_document(work)
+
+
+def _learner_document(work: "Learning") -> dict[str, Any]:
+    return {
+        "model": work.config.model,
+        "learner": work.learner.summary,
+        "keys": options_text(work.config.model),
+        "members": work.config.members,
+        "plan": work.plan.why,
+        "processes": work.plan.processes,
+        "time_axis": work.learner.time.axis,
+        "first_step": work.steps[0],
+        "last_step": work.steps[-1],
+        "snapshots": len(work.steps),
+        "fits": work.config.members * (len(work.steps) if work.learner.grows else 1),
+        "train_examples": len(work.dataset.train.labels),
+        "evaluated_examples": work.evaluated,
+        "estimated_seconds": work.plan.seconds,
+        "record_bytes_uncompressed": work.record_bytes,
+        "checkpoint_bytes": 0,
+        "tried": [],
+    }
+
+
+def _network_document(work: "Workload") -> dict[str, Any]:
     from jaxorder.models import parameter_count
     from jaxorder.run.block import kept_steps
     from jaxorder.run.workload import record_bytes

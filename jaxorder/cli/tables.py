@@ -40,6 +40,11 @@ def print_plan(document: Mapping[str, Any]) -> None:
     for key in [key for key in shown if key.endswith("bytes") and shown[key]]:
         shown[key] = size(shown[key])
     print_document(document["model"], shown)
+    if document["tried"]:
+        _print_trials(document["tried"])
+
+
+def _print_trials(trials: Sequence[Mapping[str, Any]]) -> None:
     print_table(
         "Tried (a member-step; in evaluation, a member-snapshot)",
         ("", "way", "batch", "time", "memory", "compile", "problem"),
@@ -53,7 +58,7 @@ def print_plan(document: Mapping[str, Any]) -> None:
                 "-" if trial["ms"] is None else f"{trial['compile_seconds']:.1f} s",
                 trial["problem"],
             )
-            for trial in document["tried"]
+            for trial in trials
         ],
     )
 

@@ -83,8 +83,11 @@ def _cpuinfo(name: str) -> str:
 
 def device_kind(device: Any) -> str:
     """Return what a device is; for a CPU its processor, which JAX does not name."""
-    if device.platform != "cpu":
-        return device.device_kind
+    return processor() if device.platform == "cpu" else device.device_kind
+
+
+def processor() -> str:
+    """Return the name of this machine's processor."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 

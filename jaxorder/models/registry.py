@@ -1,6 +1,5 @@
 """From a model string to the two functions that the ensemble maps over members."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
@@ -14,7 +13,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
 from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
+from jaxorder.keys import Keys, unknown
 from jaxorder.models.alexnet import AlexNet
 from jaxorder.models.densenet import DenseNet
 from jaxorder.models.layers import (
@@ -312,18 +311,14 @@ def architecture(text: str) -> Architecture:
     """
     spec = parse_model(text)
     if spec.name not in ARCHITECTURES:
-        raise RequestError(_unknown("model", text, spec.name, ARCHITECTURES))
+        raise RequestError(
+            unknown("model", f"--models {text}", spec.name, ARCHITECTURES)
+        )
     known = ARCHITECTURES[spec.name]
     for key in spec.options:
         if key not in known.keys:
-            raise RequestError(_unknown("key", text, key, known.keys))
+            raise RequestError(unknown("key", f"--models {text}", key, known.keys))
     return known
-
-
-def _unknown(kind: str, text: str, got: str, known: Mapping[str, Any]) -> str:
-    close = difflib.get_close_matches(got, known, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"--models {text}: no {kind} {got}{hint}; there are {', '.join(known)}"
 
 
 def build(

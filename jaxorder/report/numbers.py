@@ -4,7 +4,7 @@ One snapshot is held at a time, so that memory grows with members times examples
 not with the number of snapshots.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from jaxorder.analysis import (
     leave_one_out_alpha,
     tp_agreement,
 )
+from jaxorder.report.wording import Nouns, nouns, short
 from jaxorder.run.folder import Run
 
 SPLITS = ("test", "train")
@@ -58,6 +59,9 @@ class SplitNumbers:
         order: Each member's accessibility of each example, in [0, 1].
         common: The commonest answer at the last snapshot.
         relabelled: Examples whose label is not the one they came with.
+        kind: What the members are, `network` or `learner`.
+        time_axis: What `epoch` counts.
+        time_unit: What a moment of it is called.
     """
 
     split: str
@@ -74,6 +78,25 @@ class SplitNumbers:
     order: Float[np.ndarray, "member example"]
     common: Integer[np.ndarray, "example"]
     relabelled: int
+    kind: str = "network"
+    time_axis: str = "epoch"
+    time_unit: str = "epoch"
+
+    @property
+    def nouns(self) -> Nouns:
+        """What the members are called."""
+        return nouns([self.kind])
+
+    def moment(self, snapshot: int) -> str:
+        """Write when a snapshot was taken: epoch 0.048, round 12."""
+        return f"{self.time_unit} {short(float(self.epoch[snapshot]))}"
+
+    def moment_step(self, snapshot: int) -> str:
+        """Write the same with its step, where that says more."""
+        step, moment = int(self.step[snapshot]), self.moment(snapshot)
+        if self.kind == "learner" and step == self.epoch[snapshot]:
+            return moment
+        return f"{moment} (step {step:,})"
 
     @property
     def members(self) -> int:
@@ -135,9 +158,19 @@ class RunNumbers:
     train: SplitNumbers | None
     excluded: tuple[Excluded, ...]
 
+    @property
+    def nouns(self) -> Nouns:
+        """What the members are called."""
+        return nouns([self.run.kind])
+
     def split(self, name: str) -> SplitNumbers | None:
         """Return the numbers of `test` or `train`."""
         return self.test if name == "test" else self.train
+
+
+def page_nouns(runs: Sequence[RunNumbers]) -> Nouns:
+    """Choose what the members of all runs are called together."""
+    return nouns(run.run.kind for run in runs)
 
 
 def measure(run: Run, name: str, simulations: int = SIMULATIONS) -> RunNumbers:
@@ -188,6 +221,9 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
         order=order,
         common=common_prediction(prediction),
         relabelled=_relabelled(dataset),
+        kind=run.kind,
+        time_axis=run.time_axis,
+        time_unit=run.time_unit,
         **_stacked(moments),
     )
 

@@ -11,7 +11,7 @@ from jaxorder.errors import RequestError
 from jaxorder.files import write_text
 from jaxorder.report.blocks import Section
 from jaxorder.report.figures.canvas import look
-from jaxorder.report.numbers import SPLITS, RunNumbers, measure
+from jaxorder.report.numbers import SPLITS, RunNumbers, measure, page_nouns
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance
@@ -114,9 +114,9 @@ def render(runs: Sequence[RunNumbers]) -> str:
 def _title(runs: Sequence[RunNumbers]) -> str:
     data = listed(sorted({run.run.config.data for run in runs}))
     members = sum(run.run.progress.finite for run in runs)
-    return (
-        f"{data}: {counted(members, 'network')} of {counted(len(runs), 'architecture')}"
-    )
+    called = page_nouns(runs)
+    many = counted(members, called.member)
+    return f"{data}: {many} of {counted(len(runs), called.model)}"
 
 
 def sections(runs: Sequence[RunNumbers]) -> list[Section]:

@@ -1,12 +1,33 @@
 """How numbers stand in a sentence: undefined ones are said to be, never drawn as 0."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from jaxorder.analysis import Interval
 
 # Two digits would make the ends of a narrower interval look alike.
 _NARROW = 0.02
+
+
+class Nouns(NamedTuple):
+    """What members and their collections are called, each one of them."""
+
+    member: str
+    model: str
+
+
+def nouns(kinds: Iterable[str]) -> Nouns:
+    """Choose what members are called that are networks, other learners, or both.
+
+    Example:
+        >>> nouns(["network", "network"]).model, nouns(["network", "learner"]).model
+        ('architecture', 'model')
+    """
+    found = set(kinds)
+    if found == {"network"}:
+        return Nouns("network", "architecture")
+    return Nouns("member", "learner" if found == {"learner"} else "model")
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -103,16 +124,6 @@ def listed(words: Sequence[str], most: int = 8) -> str:
     if len(words) > most:
         return ", ".join(words[:most]) + f" and {len(words) - most} more"
     return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def epoch_step(epoch: float, step: int) -> str:
-    """Write a moment of training.
-
-    Example:
-        >>> epoch_step(0.0476, 1)
-        'epoch 0.048 (step 1)'
-    """
-    return f"epoch {short(epoch)} (step {step:,})"
 
 
 def short(value: float) -> str:

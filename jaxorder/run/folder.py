@@ -71,6 +71,21 @@ class Run:
         """The model string, which names the run within its study."""
         return self.config.model
 
+    @property
+    def kind(self) -> str:
+        """What the members are: `network`, or another `learner`."""
+        return self.document.get("kind", "network")
+
+    @property
+    def time_axis(self) -> str:
+        """What the record's `epoch` counts: epochs, boosting rounds, trees, ..."""
+        return self.document.get("time_axis", "epoch")
+
+    @property
+    def time_unit(self) -> str:
+        """What one moment of it is called, before its number."""
+        return self.document.get("time_unit", "epoch")
+
     def against(self, labels: Labels) -> "Run":
         """Return the run with other labels counting as right.
 

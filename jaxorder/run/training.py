@@ -20,10 +20,12 @@ from jaxorder.config import (
     to_json,
 )
 from jaxorder.data import Dataset, Transformations, load
-from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.devices import Devices, spread_over_cores
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
+from jaxorder.learners import is_learner
+from jaxorder.run import learning
 from jaxorder.run.arrange import Vectors
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.folder import (
@@ -35,18 +37,34 @@ from jaxorder.run.folder import (
     open_runs,
     read_study,
 )
+from jaxorder.run.growth import (
+    check_growth,
+    describe_growth,
+    make_room,
+    with_members,
+)
 from jaxorder.run.interruption import Interruption
+from jaxorder.run.learning import (
+    Learning,
+    all_versions,
+    create_learning,
+    learn_members,
+    learning_layout,
+    prepare_learner,
+)
 from jaxorder.run.watch import Tick, Watch, unwatched
 from jaxorder.run.workload import (
     Workload,
+    check_data,
     create,
-    describe_growth,
     machine,
-    make_room,
     prepare,
     reopen,
     versions,
+    work_layout,
 )
+
+Work = Workload | Learning
 
 
 def train(
@@ -88,10 +106,9 @@ def train(
     devices = spread_over_cores(config.members)
     dataset = dataset or load_for(config)
     vectors = None if labels is None else check_vectors(labels, dataset)
-    work = prepare(config, dataset, devices, vectors=vectors)
-    create(out, work)
+    work = _prepared(config, dataset, devices, vectors=vectors)
     with _resumable(out):
-        return execute(out, work, watch)
+        return _begin(out, work, watch)
 
 
 def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
@@ -131,7 +148,7 @@ def run_study(
     models: Sequence[str],
     out: Path,
     watch: Watch = unwatched,
-    planned: Callable[[Workload], None] = lambda work: None,
+    planned: Callable[[Work], None] = lambda work: None,
 ) -> list[Run]:
     """Train one run for each model, on the same data.
 
@@ -164,7 +181,7 @@ def run_study(
 
 def plan_study(
     options: StudyOptions, models: Sequence[str], measure: Measure = "if long"
-) -> list[Workload]:
+) -> list[Work]:
     """Work out what a study will do; train and write nothing.
 
     Args:
@@ -182,7 +199,33 @@ def plan_study(
     devices = spread_over_cores(options.members)
     dataset = load_for(options)
     configs = [RunConfig.of_study(options, model) for model in models]
-    return [prepare(c, dataset, devices, measure=measure) for c in configs]
+    return [_prepared(c, dataset, devices, measure) for c in configs]
+
+
+def _prepared(
+    config: RunConfig,
+    dataset: Dataset,
+    devices: Devices,
+    measure: Measure = "if long",
+    vectors: Vectors | None = None,
+) -> Work:
+    if not is_learner(config.model):
+        return prepare(config, dataset, devices, measure=measure, vectors=vectors)
+    if vectors is not None:
+        raise RequestError(
+            f"labels: only members that are networks have labels of their own, not "
+            f"{config.model}"
+        )
+    return prepare_learner(config, dataset)
+
+
+def _reopened(
+    run: Run, dataset: Dataset, devices: Devices, members: int | None = None
+) -> Work:
+    if is_learner(run.name):
+        check_data(run, dataset)
+        return prepare_learner(with_members(run, members), dataset)
+    return reopen(run, dataset, devices, members)
 
 
 def resume(
@@ -236,23 +279,17 @@ def grow(
     path = Path(path)
     runs = open_runs(path)
     for run in runs:
-        if members <= run.config.members:
-            raise RequestError(
-                f"--members {members}: {run.path} has {run.config.members} already; "
-                "give more"
-            )
+        check_growth(run, members)
     devices = spread_over_cores(members, _planned_devices(runs))
     dataset = data or load_for(runs[0].config)
-    works = [reopen(run, dataset, devices, members) for run in runs]
+    works = [_reopened(run, dataset, devices, members) for run in runs]
     with _resumable(path):
-        return [
-            _grown(run.path, work, watch) for run, work in zip(runs, works, strict=True)
-        ]
+        return [_grown(r.path, w, watch) for r, w in zip(runs, works, strict=True)]
 
 
-def _grown(path: Path, work: Workload, watch: Watch) -> Run:
+def _grown(path: Path, work: Work, watch: Watch) -> Run:
     with lock(path):
-        describe_growth(path, work)
+        describe_growth(path, work.config.members)
     return execute(path, work, watch)
 
 
@@ -261,7 +298,7 @@ def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
     if run.progress.finished:
         return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
-    work = reopen(run, data or load_for(run.config), devices)
+    work = _reopened(run, data or load_for(run.config), devices)
     return execute(path, work, watch)
 
 
@@ -277,16 +314,17 @@ def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
     runs = []
     for model, folder in folders.items():
         if is_run(folder):
-            work = reopen(Run(folder), dataset, devices)
+            work = _reopened(Run(folder), dataset, devices)
             runs.append(execute(folder, work, watch))
         else:
             config = RunConfig.of_study(options, model)
-            runs.append(_begin(folder, prepare(config, dataset, devices), watch))
+            runs.append(_begin(folder, _prepared(config, dataset, devices), watch))
     return runs
 
 
 def _planned_devices(runs: Sequence[Run]) -> int | None:
-    return max((run.document["plan"]["devices"] for run in runs), default=None)
+    networks = [run for run in runs if not is_learner(run.name)]
+    return max((run.document["plan"]["devices"] for run in networks), default=None)
 
 
 def load_for(options: StudyOptions) -> Dataset:
@@ -296,12 +334,15 @@ def load_for(options: StudyOptions) -> Dataset:
     return load(options.data, data_dir=options.data_dir, wanted=wanted)
 
 
-def _begin(folder: Path, work: Workload, watch: Watch) -> Run:
-    create(folder, work)
+def _begin(folder: Path, work: Work, watch: Watch) -> Run:
+    if isinstance(work, Learning):
+        create_learning(folder, work)
+    else:
+        create(folder, work)
     return execute(folder, work, watch)
 
 
-def execute(path: Path, work: Workload, watch: Watch) -> Run:
+def execute(path: Path, work: Work, watch: Watch) -> Run:
     """Train what is left of a run.
 
     Args:
@@ -316,28 +357,39 @@ def execute(path: Path, work: Workload, watch: Watch) -> Run:
     if run.progress.finished:
         return run
     with lock(path), Interruption() as interruption, jax.enable_x64(False):
-        repeatable = _same_machine(run, work)
-        make_room(path, work)
-        ensemble = work.ensemble()
-        for block in work.blocks:
-            teller = Teller(work, watch)
-            training = BlockTraining(
-                path, work, ensemble, block, repeatable, interruption, teller
-            )
-            if not training.complete:
-                training.run()
+        if isinstance(work, Learning):
+            _same_machine(run, learning.machine(), all_versions())
+            make_room(path, work.config.members, lambda: learning_layout(work))
+            learn_members(path, work, interruption, watch)
+        else:
+            _train_blocks(run, work, interruption, watch)
         record.finish(path)
     return Run(path)
 
 
-def _same_machine(run: Run, work: Workload) -> bool:
+def _train_blocks(
+    run: Run, work: Workload, interruption: Interruption, watch: Watch
+) -> None:
+    repeatable = _same_machine(run, machine(work), versions())
+    make_room(run.path, work.config.members, lambda: work_layout(work))
+    ensemble = work.ensemble()
+    for block in work.blocks:
+        teller = Teller(work, watch)
+        training = BlockTraining(
+            run.path, work, ensemble, block, repeatable, interruption, teller
+        )
+        if not training.complete:
+            training.run()
+
+
+def _same_machine(
+    run: Run, machine_now: dict[str, Any], versions_now: dict[str, str]
+) -> bool:
     """Whether bits must repeat; where not, the run's description says so."""
-    then = (run.document["machine"], run.document["versions"])
-    now = (machine(work), versions())
-    if now == then:
+    here = {"machine": machine_now, "versions": versions_now}
+    if here == {key: run.document[key] for key in here}:
         return True
     others = run.document.get("resumed_on", [])
-    here = {"machine": now[0], "versions": now[1]}
     if here not in others:
         document = {**run.document, "resumed_on": [*others, here]}
         write_json(run.path / CONFIG, document)

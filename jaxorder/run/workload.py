@@ -1,8 +1,8 @@
 """What a run will do, worked out and checked before anything is written."""
 
-import dataclasses
 import platform
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
@@ -20,11 +20,9 @@ from jaxorder.config import (
     parse_vary,
     snapshot_steps,
     to_json,
-    varied,
 )
 from jaxorder.data import Dataset, stratified
-from jaxorder.data.standardize import standardization
-from jaxorder.ensemble import member, subsets
+from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import (
     RANDOM,
     Devices,
@@ -37,19 +35,20 @@ from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
-from jaxorder.ensemble.streams import seeds
 from jaxorder.ensemble.subsets import differ, most_examples
-from jaxorder.ensemble.traits import Traits, member_traits
+from jaxorder.ensemble.traits import drawn_traits
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
 from jaxorder.models import Inputs, architecture, build, options_text, parameter_count
 from jaxorder.run.arrange import Arrangement, Vectors, arrange
 from jaxorder.run.folder import CONFIG, Run
+from jaxorder.run.growth import grown_before, with_members
+from jaxorder.run.layout import VECTORS, layout
 
 PACKAGES = ("jaxorder", "jax", "flax", "optax", "orbax-checkpoint", "numpy", "zarr")
 SPLITS = ("train", "test")
 MOST_STEPS = 2**16 - 1  # an epoch: the product of two such numbers fits 32 bits
-VECTORS = "label_vectors"
+TIME = ("time_axis", "time_unit", "time_note")  # where it is not counted in epochs
 
 
 @dataclass(frozen=True)
@@ -253,9 +252,10 @@ def machine(work: Workload) -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that matter."""
-    return {"python": platform.python_version()} | {p: version(p) for p in PACKAGES}
+def versions(more: Sequence[str] = ()) -> dict[str, str]:
+    """Return the versions of Python and of the packages that matter, and of more."""
+    found = {package: version(package) for package in (*PACKAGES, *more)}
+    return {"python": platform.python_version()} | found
 
 
 def describe(work: Workload) -> dict[str, Any]:
@@ -268,23 +268,26 @@ def describe(work: Workload) -> dict[str, Any]:
         "parameters": parameter_count(work.recipe.model),
         "steps": work.steps,
         "steps_per_epoch": work.recipe.steps_per_epoch,
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "train": len(dataset.train.labels),
-            "test": len(dataset.test.labels),
-            "classes": dataset.num_classes,
-            "class_names": list(dataset.class_names),
-            "input_shape": list(dataset.input_shape),
-            "facts": dict(dataset.facts),
-            "streamed": work.arrangement.streamed,
-        },
+        "data": describe_data(dataset) | {"streamed": work.arrangement.streamed},
         "plan": work.plan.to_json(),
         "machine": machine(work),
         "versions": versions(),
         "label_vectors": 0 if work.vectors is None else len(work.vectors),
         "grown": list(work.grown),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def describe_data(dataset: Dataset) -> dict[str, Any]:
+    """Return what a run notes of its data."""
+    return {
+        "name": dataset.name,
+        "digest": dataset.digest,
+        "train": len(dataset.train.labels),
+        "test": len(dataset.test.labels),
+        "classes": dataset.num_classes,
+        "class_names": list(dataset.class_names),
+        "input_shape": list(dataset.input_shape),
+        "facts": dict(dataset.facts),
     }
 
 
@@ -294,112 +297,52 @@ def create(path: Path, work: Workload) -> None:
     Raises:
         RequestError: Where the folder exists.
     """
-    document = describe(work)
+    write_run(path, describe(work), work_layout(work))
+
+
+def write_run(path: Path, document: dict[str, Any], made: record.Layout) -> None:
+    """Make a run folder of a description and the layout of a record.
+
+    Raises:
+        RequestError: Where the folder exists.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    attributes = {
+        "schema": SCHEMA,
+        "model": document["options"]["model"],
+        "data": document["data"]["name"],
+        "digest": document["data"]["digest"],
+        "versions": document["versions"],
+        **{key: value for key, value in document.items() if key in TIME},
+    }
     with new_folder(path) as folder:
-        write_json(folder / CONFIG, document)
-        attributes = {
-            "schema": SCHEMA,
-            "model": work.config.model,
-            "data": work.dataset.name,
-            "digest": work.dataset.digest,
-            "versions": document["versions"],
-        }
-        record.create(folder / record.RECORD, layout(work), attributes)
+        write_json(folder / CONFIG, {**document, "created": created})
+        record.create(folder / record.RECORD, made, attributes)
         (folder / record.COMMITS).mkdir()
 
 
-def layout(work: Workload) -> record.Layout:
-    """Return the shape of a run's record, and all of it that is known beforehand."""
-    config = work.config
-    traits = member_traits(
-        config,
-        np.asarray(work.dataset.train.labels),
-        0 if work.vectors is None else len(work.vectors),
-        *(0, config.members),
+def work_layout(work: Workload) -> record.Layout:
+    """Return the shape of the record of a run of networks."""
+    made = layout(
+        *(work.config, work.dataset, work.recorded, work.steps),
+        *(work.recipe.steps_per_epoch, work.plan.block, work.vectors),
     )
-    splits = {}
-    for name, at in work.recorded.items():
-        split = work.dataset.split(name)
-        columns = {key: column[at] for key, column in split.columns.items()}
-        own = _own_columns(work, traits, at) if name == "train" else {}
-        splits[name] = record.RecordedSplit(
-            split.labels[at], split.ids[at], columns, own
-        )
-    steps = np.array(work.steps)
-    return record.Layout(
-        steps=steps,
-        epochs=steps / work.recipe.steps_per_epoch,
-        seeds=seeds(config),
-        splits=splits,
-        classes=work.dataset.class_names,
-        block=work.plan.block,
-        quantities=config.record,
-        inputs=_input_arrays(work),
-        members=_differences(work, traits),
-    )
+    if "train_examples" not in made.members:
+        return made
+    steps = record.Named(_member_steps(work, made), ("snapshot", "member"))
+    return replace(made, members={**made.members, "member_step": steps})
 
 
-def _own_columns(
-    work: Workload, traits: Traits, at: Int[np.ndarray, "example"]
-) -> dict[str, np.ndarray]:
-    """Return what each member was trained on and towards, of the recorded examples."""
-    found: dict[str, np.ndarray] = {}
-    if traits.positions is not None:
-        own = np.zeros((work.config.members, work.recipe.pool), bool)
-        lists = map(np.asarray, (traits.positions, traits.examples))
-        for row, positions, count in zip(own, *lists, strict=True):
-            row[positions[:count]] = True
-        found["trained_on"] = own[:, at]
-    if work.vectors is not None:
-        found["member_label"] = work.vectors[np.asarray(traits.vector)][:, at]
-    return found
-
-
-def _differences(work: Workload, traits: Traits) -> dict[str, record.Named]:
-    """Return what members differ in beside their seeds, by member."""
-    config = work.config
-    per_member: dict[str, Any] = {**varied(config, 0, config.members)}
-    if config.disjoint or config.folds:
-        name = "fold" if config.folds else "part"
-        per_member[name] = subsets.part_of(config, 0, config.members)
-    found = {
-        name: record.Named(np.asarray(values), ("member",))
-        for name, values in per_member.items()
-    }
-    if traits.examples is not None:
-        found["train_examples"] = record.Named(np.asarray(traits.examples), ("member",))
-        found["member_step"] = record.Named(
-            _member_steps(work, traits), ("snapshot", "member")
-        )
-    return found
-
-
-def _member_steps(work: Workload, traits: Traits) -> Int[np.ndarray, "snapshot member"]:
+def _member_steps(
+    work: Workload, made: record.Layout
+) -> Int[np.ndarray, "snapshot member"]:
+    """Return the steps of its own that each member has taken at each snapshot."""
+    traits = drawn_traits(work.config, 0, work.config.members)
+    traits = traits._replace(examples=made.members["train_examples"].values)
     steps = [
         member.own_steps(work.recipe, traits, jnp.int32(step)) for step in work.steps
     ]
     return np.stack([np.asarray(step) for step in steps])
-
-
-def _input_arrays(work: Workload) -> dict[str, record.Named]:
-    """Return what other inputs must go through to be as the members saw these.
-
-    And the labels that members were trained towards, of all training examples.
-    """
-    dataset = work.dataset
-    standard = standardization(dataset.train.inputs, dataset.scaling)
-    found = {
-        "input_mean": record.Named(standard.mean, ("input_axis",)),
-        "input_deviation": record.Named(standard.deviation, ("input_axis",)),
-    }
-    if dataset.projection is not None:
-        raw, projection = "raw_feature", dataset.projection
-        components = record.Named(projection.components, ("component", raw))
-        found["pca_components"] = components
-        found["pca_mean"] = record.Named(projection.mean, (raw,))
-    if work.vectors is not None:
-        found[VECTORS] = record.Named(work.vectors, ("vector", "training_example"))
-    return found
 
 
 def reopen(
@@ -416,45 +359,25 @@ def reopen(
     Raises:
         RequestError: Where the data are others than it was begun with.
     """
+    check_data(run, dataset)
+    vectors = run.document.get("label_vectors")
+    return prepare(
+        *(with_members(run, members), dataset, devices),
+        Plan.from_json(run.document["plan"]),
+        vectors=record.read_root(run.path, VECTORS) if vectors else None,
+        grown=grown_before(run, members),
+    )
+
+
+def check_data(run: Run, dataset: Dataset) -> None:
+    """Refuse other data than a run was begun with.
+
+    Raises:
+        RequestError: Where they are others.
+    """
     digest = run.document["data"]["digest"]
     if dataset.digest != digest:
         raise RequestError(
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
-    document, config = run.document, run.config
-    grown = tuple(document.get("grown", ()))
-    if members is not None:
-        config = dataclasses.replace(config, members=members)
-        grown = (*grown, run.config.members)
-    vectors = document.get("label_vectors")
-    return prepare(
-        *(config, dataset, devices, Plan.from_json(document["plan"])),
-        vectors=record.read_root(run.path, VECTORS) if vectors else None,
-        grown=grown,
-    )
-
-
-def make_room(path: Path, work: Workload) -> None:
-    """Make room in a run's record for the members that it is to be grown by.
-
-    Its description says so before and after, so that a growth that was cut short is
-    taken up again.
-    """
-    document = Run(path).document
-    room = document.get("room", work.config.members)
-    if room != work.config.members:
-        record.extend(path / record.RECORD, layout(work))
-        write_json(path / CONFIG, {**document, "room": work.config.members})
-
-
-def describe_growth(path: Path, work: Workload) -> None:
-    """Write into a run's description that it has more members, to be trained."""
-    document = Run(path).document
-    room = document.get("room", document["options"]["members"])
-    changed = {
-        "options": to_json(work.config),
-        "grown": list(work.grown),
-        "room": room,
-    }
-    write_json(path / CONFIG, {**document, **changed})

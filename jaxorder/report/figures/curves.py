@@ -33,12 +33,12 @@ BETA_SHOWN = 6.0
 def learning_curves(
     test: SplitNumbers, train: SplitNumbers, name: str, look: Look
 ) -> Picture:
-    """Draw accuracy over epochs with the spread over members."""
+    """Draw accuracy over time with the spread over members."""
     with style():
         ax = axes(*PANEL, left=0.55, top=0.5)
         _spread(ax, test, look.colour, "-", "test")
         _spread(ax, train, NULL, (0, (4, 1.5)), "train")
-        _epoch_axis(ax, test.epoch)
+        _time_axis(ax, test.epoch, test.time_axis)
         ax.set(ylim=(0, 1.02), ylabel="accuracy")
         title(ax, heading(look, name), legend_columns=2)
         return picture(ax, _curve_text(name, test, train))
@@ -72,16 +72,22 @@ def _curve_text(name: str, test: SplitNumbers, train: SplitNumbers) -> str:
 
 
 def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
-    """Draw the mean test accuracy of several runs over epochs."""
+    """Draw the mean test accuracy of several runs over time.
+
+    Where their times are not of one kind, each is drawn as a share of its own.
+    """
+    called = {numbers.time_axis for numbers, _, _ in runs}
+    axis = called.pop() if len(called) == 1 else "share of the training"
     with style():
         ax = axes(*PANEL, left=0.55, top=0.28)
-        for numbers, _, look in runs:
-            _line(ax, numbers.epoch, numbers.mean_accuracy, look)
-        _epoch_axis(ax, max((numbers.epoch for numbers, _, _ in runs), key=np.max))
+        times = [_scaled(numbers, bool(called)) for numbers, _, _ in runs]
+        for time, (numbers, _, look) in zip(times, runs, strict=True):
+            _line(ax, time, numbers.mean_accuracy, look)
+        _time_axis(ax, np.sort(np.concatenate(times)), axis)
         ax.set(ylim=(0, 1.02), ylabel="mean test accuracy")
         legend_inside(ax, len(runs))
         title(ax, "All, test")
-        return picture(ax, "Mean test accuracy of every architecture over epochs.")
+        return picture(ax, f"Mean test accuracy of every model over {axis}.")
 
 
 def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
@@ -91,21 +97,28 @@ def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
     )
 
 
-def _epoch_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"]) -> None:
-    """Show first epoch and last on one axis, linear up to the first snapshot."""
+def _scaled(numbers: SplitNumbers, share: bool) -> Float[np.ndarray, "snapshot"]:
+    last = float(numbers.epoch[-1]) or 1.0
+    return numbers.epoch / last if share else numbers.epoch
+
+
+def _time_axis(
+    ax: Axes, epoch: Float[np.ndarray, "snapshot"], called: str = "epoch"
+) -> None:
+    """Show the first moment and the last on one axis, linear up to the first."""
     trained = epoch[epoch > 0]
     if len(trained):
         first, last = float(trained[0]), float(trained[-1])
         ax.set_xscale("symlog", linthresh=first, linscale=0.4)
         ax.set_xlim(0, last * 1.05)
-        ax.set_xticks([0, *_epoch_ticks(first, last)])
+        ax.set_xticks([0, *_ticks(first, last)])
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.minorticks_off()
-    ax.set_xlabel("epoch")
+    ax.set_xlabel(called)
 
 
-def _epoch_ticks(first: float, last: float) -> list[float]:
-    """Return round epochs from the first to the last, some five of them."""
+def _ticks(first: float, last: float) -> list[float]:
+    """Return round moments from the first to the last, some five of them."""
     exponents = range(int(np.floor(np.log10(first))), int(np.ceil(np.log10(last))) + 1)
     steps = (1,) if len(exponents) > 3 else (1, 3) if len(exponents) > 2 else (1, 2, 5)
     ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
@@ -115,10 +128,10 @@ def _epoch_ticks(first: float, last: float) -> list[float]:
 # ---- agreement beyond chance
 
 
-def kappa_over_epochs(
+def kappa_over_time(
     numbers: SplitNumbers, spell: tuple[int, int] | None, name: str, look: Look
 ) -> Picture:
-    """Draw kappa of the test examples over epochs, and since when it beats the null."""
+    """Draw kappa of the test examples over time, and since when it beats the null."""
     with style():
         ax = axes(*PANEL, left=0.55, top=0.5)
         nulls = [null.kappa for null in numbers.by_class]
@@ -126,13 +139,13 @@ def kappa_over_epochs(
         _with_band(ax, numbers.epoch, numbers.kappa, look)
         if spell is not None:
             ax.axvline(numbers.epoch[spell[0]], color=INK, lw=0.8, ls=(0, (4, 2)))
-        _epoch_axis(ax, numbers.epoch)
+        _time_axis(ax, numbers.epoch, numbers.time_axis)
         _kappa_axis(ax, numbers)
         title(ax, heading(look, name), legend_columns=2)
         return picture(
             ax,
-            f"Kappa of {name} on the test examples over epochs; at the last snapshot "
-            f"{number(numbers.kappa[-1].estimate)}, class null "
+            f"Kappa of {name} on the test examples over {numbers.time_axis}; at the "
+            f"last snapshot {number(numbers.kappa[-1].estimate)}, class null "
             f"{number(nulls[-1].estimate)}.",
         )
 

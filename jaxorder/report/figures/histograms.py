@@ -37,19 +37,20 @@ def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
         ax.bar(grid, shares, 0.82 * grid[1], color=look.colour, alpha=0.75, lw=0)
         ax.plot(grid, freely, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
         ax.plot(grid, chance, color=INK, lw=1.2)
-        _share_axes(ax)
-        epoch = short(float(numbers.epoch[snapshot]))
+        _share_axes(ax, numbers.nouns.member)
+        # a training share is a share here, where there is little room
+        when = numbers.moment(snapshot).removeprefix("training ")
         accuracy = f"{numbers.mean_accuracy[snapshot]:.2f}"
-        _above(ax, f"accuracy {accuracy}, epoch {epoch}", 20, weight="bold")
+        _above(ax, f"accuracy {accuracy}, {when}", 20, weight="bold")
         beta = number(numbers.bimodality[snapshot].estimate)
         expected = number(by_class.bimodality.estimate)
         _above(ax, f"β {beta}, by chance {expected}", 6)
         return picture(ax, _histogram_text(numbers, snapshot))
 
 
-def _share_axes(ax: Axes) -> None:
+def _share_axes(ax: Axes, member: str) -> None:
     ax.set(xlim=(-0.06, 1.06), ylim=(0, None))
-    ax.set_xlabel("share of networks right", fontsize=9.5)
+    ax.set_xlabel(f"share of {member}s right", fontsize=9.5)
     ax.set_xticks([0, 0.5, 1], ["0", "½", "1"])
     ax.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     ax.yaxis.set_major_formatter(lambda value, _: percent(value))
@@ -96,8 +97,8 @@ def _histogram_text(numbers: SplitNumbers, snapshot: int) -> str:
     ends = [percent(float(counts[k] / counts.sum())) for k in (0, -1)]
     chance = [percent(float(numbers.by_class[snapshot].pmf[k])) for k in (0, -1)]
     return (
-        f"Histogram at epoch {short(float(numbers.epoch[snapshot]))}: {ends[0]} of the "
-        f"{numbers.split} examples are right for no network, {ends[1]} for all; the "
+        f"Histogram at {numbers.moment(snapshot)}: {ends[0]} of the {numbers.split} "
+        f"examples are right for no {numbers.nouns.member}, {ends[1]} for all; the "
         f"class null expects {chance[0]} and {chance[1]}."
     )
 
@@ -113,7 +114,7 @@ def tpa_heat_maps(numbers: SplitNumbers, name: str, look: Look) -> Picture:
         _map(figure.add_axes(above), observed, norm, "observed")
         ax = figure.add_axes(below)
         _map(ax, expected, norm, "class null: independent within a class")
-        _snapshot_axis(ax, numbers.epoch)
+        _snapshot_axis(ax, numbers.epoch, numbers.time_axis)
         _share_bar(figure, norm, _place(3.87, 0.48, 0.1, 3.38))
         words = f"{heading(look, name, 36)} · {numbers.split}"
         figure.text(0.02, 0.96, words, weight="bold", size=9.5)
@@ -147,12 +148,12 @@ def _map(
     ax.set_ylabel("share right")
 
 
-def _snapshot_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"]) -> None:
-    """Label snapshots, which stand side by side, with their epochs."""
+def _snapshot_axis(ax: Axes, epoch: Float[np.ndarray, "snapshot"], called: str) -> None:
+    """Label snapshots, which stand side by side, with their times."""
     labels = len(epoch) if len(epoch) < 10 else 7
     chosen = np.unique(np.linspace(0, len(epoch) - 1, labels).round().astype(int))
     ax.set_xticks(chosen, [short(float(epoch[i])) for i in chosen])
-    ax.set_xlabel("epoch (one column a snapshot)")
+    ax.set_xlabel(f"{called} (one column a snapshot)")
 
 
 def _share_bar(
@@ -170,8 +171,8 @@ def _share_bar(
 def _map_text(numbers: SplitNumbers, name: str) -> str:
     last = numbers.counts[-1] / numbers.counts[-1].sum()
     return (
-        f"Share of networks right over training, {name}, {numbers.split}, observed "
-        f"above and by chance below. At the last snapshot {percent(float(last[-1]))} "
-        f"of the examples are right for all networks, {percent(float(last[0]))} for "
-        "none."
+        f"Share of {numbers.nouns.member}s right over training, {name}, "
+        f"{numbers.split}, observed above and by chance below. At the last snapshot "
+        f"{percent(float(last[-1]))} of the examples are right for all, "
+        f"{percent(float(last[0]))} for none."
     )

@@ -156,8 +156,8 @@ def _annotate(ax: Axes, values: np.ndarray, low: float) -> None:
 def _matrix_text(values: np.ndarray, split: str) -> str:
     between = values[~np.eye(len(values), dtype=bool)]
     if np.isnan(between).all():
-        return f"Correlations between architectures, {split}: none is defined."
+        return f"Correlations between models, {split}: none is defined."
     return (
-        f"Rank correlations between architectures on the {split} examples, from "
+        f"Rank correlations between models on the {split} examples, from "
         f"{np.nanmin(between):.2f} to {np.nanmax(between):.2f}."
     )

@@ -9,7 +9,7 @@ from jaxorder.report.blocks import Block, Notes, Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import correlation_matrix, scatter
 from jaxorder.report.numbers import SPLITS
-from jaxorder.report.sections.drawn import Drawn
+from jaxorder.report.sections.drawn import Drawn, drawn_nouns
 from jaxorder.report.sections.findings import matched_words
 from jaxorder.report.summary import PairRow
 from jaxorder.report.wording import with_interval
@@ -33,14 +33,15 @@ def across(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Section:
     told = [f"{_names(pair)}: {pair.problem}." for pair in pairs if pair.problem]
     blocks: list[Block] = [Notes(told)] if told else []
     if len(drawn) < 2:
-        blocks.append(Notes(["Fewer than two architectures have anything recorded."]))
+        blocks.append(Notes(["Fewer than two models have anything recorded."]))
     if compared:
         blocks += [
             _matrix_plate(drawn, compared),
             _pair_table(compared),
             _scatter_plate(drawn, compared),
         ]
-    return Section("across", "Do architectures share the order?", blocks)
+    title = f"Do {drawn_nouns(drawn).model}s share the order?"
+    return Section("across", title, blocks)
 
 
 def _names(pair: PairRow) -> str:
@@ -49,12 +50,13 @@ def _names(pair: PairRow) -> str:
 
 def _matrix_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
     names = [(run.name, run.look) for run in drawn]
+    model = drawn_nouns(drawn).model
     return Plate(
-        "Do different architectures learn the same examples first?",
+        f"Do different {model}s learn the same examples first?",
         "Each cell is the rank correlation (Spearman) between the accessibilities of "
-        "two architectures: 1, the same order; 0, nothing in common. In italics, on "
-        "the diagonal, how well an architecture reproduces its own order (its "
-        "reliability), which limits what two can share.",
+        f"two {model}s: 1, the same order; 0, nothing in common. In italics, on the "
+        "diagonal, how well each reproduces its own order (its reliability), which "
+        "limits what two can share.",
         [correlation_matrix(_matrix(drawn, pairs, s), names, s) for s in SPLITS],
         [_matrix_words([p for p in pairs if p.split == s], s) for s in SPLITS],
         grid="large",
@@ -129,10 +131,11 @@ def _scatter_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
     shown = list(by_names.values())[:_SCATTERS]
     left = len(by_names) - len(shown)
     more = [f"{len(shown)} of {len(by_names)} pairs are drawn."] if left else []
+    model = drawn_nouns(drawn).model
     return Plate(
-        "Is what one architecture learns early learned early by the other?",
+        f"Is what one {model} learns early learned early by the other?",
         "One point an example; of very many examples, darker cells hold more. On the "
-        "dashed diagonal both learn it equally early, above it the architecture on the "
+        f"dashed diagonal both learn it equally early, above it the {model} on the "
         "vertical axis is earlier.",
         [_scatter_picture(drawn, pair) for rows in shown for pair in rows],
         [*(f"{_names(p)}: {_scatter_words(p)}" for p, *_ in shown), *more],

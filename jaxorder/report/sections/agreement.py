@@ -14,7 +14,7 @@ from jaxorder.report.numbers import (
     nearest_snapshot,
 )
 from jaxorder.report.sections.drawn import Drawn, absent, several, single
-from jaxorder.report.wording import null_gap, percent, short
+from jaxorder.report.wording import null_gap, percent
 
 _MILESTONES = (0.3, 0.5, 0.7, 0.9)
 _NEAR = 0.06
@@ -29,13 +29,14 @@ def agreement(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
 
 
 def _histogram_plate(run: Drawn) -> Plate:
+    member = run.numbers.nouns.member
     chosen = chosen_snapshots(run.test)
     return Plate(
-        f"{run.heading}: are test examples right for all networks or for none?",
-        "Bars: examples that no network gets right stand at the left, those that all "
+        f"{run.heading}: are test examples right for all {member}s or for none?",
+        f"Bars: examples that no {member} gets right stand at the left, those that all "
         "get right at the right; the more stand at both ends, against the black line "
-        "(chance: the class null; dotted: networks independent altogether), the more "
-        "the networks agree. Bars that follow the line show agreement by chance only.",
+        f"(chance: the class null; dotted: {member}s independent altogether), the more "
+        "they agree. Bars that follow the line show agreement by chance only.",
         [tpa_histogram(run.test, snapshot, run.look) for snapshot in chosen],
         [_histogram_words(run.test)],
         grid="small",
@@ -68,12 +69,13 @@ def _histogram_words(numbers: SplitNumbers) -> str:
     null = numbers.by_class[snapshot]
     observed, expected = (_outer(each) for each in (numbers.counts[snapshot], null.pmf))
     beta = null_gap(numbers.bimodality[snapshot], null.bimodality)
+    member = numbers.nouns.member
     verdict = f"bimodality β = {beta}" if comparable else "β is not compared there"
     return (
-        f"At mean accuracy {numbers.mean_accuracy[snapshot]:.2f} (epoch "
-        f"{short(float(numbers.epoch[snapshot]))}), {percent(observed)} of the "
+        f"At mean accuracy {numbers.mean_accuracy[snapshot]:.2f} ("
+        f"{numbers.moment(snapshot)}), {percent(observed)} of the "
         f"examples are right for at most a fifth or at least four fifths of the "
-        f"{numbers.members} networks; chance expects {percent(expected)}; {verdict}."
+        f"{numbers.members} {member}s; chance expects {percent(expected)}; {verdict}."
     )
 
 
@@ -104,9 +106,9 @@ def _map_words(numbers: SplitNumbers) -> str:
     left = [percent(float(shares[-1, grid < 0.5].sum())) for shares in both]
     return (
         f"{numbers.split.capitalize()}: half of the examples are right for at least "
-        f"four fifths of the networks {when[0]} (by chance {when[1]}). At the last "
-        f"snapshot {left[0]} of them are right for fewer than half of the networks; "
-        f"chance expects {left[1]}."
+        f"four fifths of the {numbers.nouns.member}s {when[0]} (by chance {when[1]}). "
+        f"At the last snapshot {left[0]} of the examples are right for fewer than "
+        f"half of them; chance expects {left[1]}."
     )
 
 
@@ -115,4 +117,4 @@ def _since_half(numbers: SplitNumbers, shares: Float[np.ndarray, "snapshot"]) ->
     passed = np.flatnonzero(shares >= 0.5)
     if not len(passed):
         return "at no snapshot"
-    return f"from epoch {short(float(numbers.epoch[passed[0]]))} on"
+    return f"from {numbers.moment(int(passed[0]))} on"

@@ -9,7 +9,7 @@ from jaxorder.report.figures.curves import (
     BETA_SHOWN,
     beta_over_accuracy,
     kappa_over_accuracy,
-    kappa_over_epochs,
+    kappa_over_time,
 )
 from jaxorder.report.numbers import (
     COMPARABLE,
@@ -23,7 +23,7 @@ from jaxorder.report.sections.findings import spell_words
 from jaxorder.report.wording import null_gap
 
 _READING = (
-    "κ is 0 for independent networks and 1 where all are right on the same examples; "
+    "κ is 0 for independent members and 1 where all are right on the same examples; "
     "it is beyond chance where its 95 % interval is above the grey band (class null), "
     "from the dashed line on. β is lower the more the examples fall into “all” and "
     "“none”; it depends on accuracy, so compare it with chance within the shaded range "
@@ -43,11 +43,12 @@ def _kappa_block(run: Drawn) -> Block:
     if all(np.isnan(kappa.estimate) for kappa in run.test.kappa):
         return Notes([f"{run.heading}: κ is undefined at every snapshot (saturated)."])
     spell = agreement_spell(run.test)
+    member = run.numbers.nouns.member
     return Plate(
-        f"{run.heading}: do networks agree more than chance, and since when?",
+        f"{run.heading}: do {member}s agree more than chance, and since when?",
         _READING,
         [
-            kappa_over_epochs(run.test, spell, run.name, run.look),
+            kappa_over_time(run.test, spell, run.name, run.look),
             kappa_over_accuracy(run.test, run.train, run.name, run.look),
             beta_over_accuracy(run.test, run.train, run.name, run.look),
         ],

@@ -7,6 +7,7 @@ from jaxorder.report.blocks import Block, Notes
 from jaxorder.report.figures.canvas import Look
 from jaxorder.report.numbers import RunNumbers, SplitNumbers
 from jaxorder.report.sections.findings import missing
+from jaxorder.report.wording import Nouns, nouns
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +39,11 @@ class Drawn:
     def split(self, name: str) -> SplitNumbers:
         """Return the numbers of `test` or `train`."""
         return self.test if name == "test" else self.train
+
+
+def drawn_nouns(runs: Sequence[Drawn]) -> Nouns:
+    """Choose what the members of all runs are called together."""
+    return nouns(run.test.kind for run in runs)
 
 
 def drawn(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> list[Drawn]:

@@ -12,15 +12,15 @@ from jaxorder.report.numbers import (
     agreement_spell,
     comparable_bimodality,
     last_defined,
+    page_nouns,
 )
 from jaxorder.report.summary import PairRow
 from jaxorder.report.wording import (
     counted,
-    epoch_step,
     listed,
-    short,
     with_interval,
 )
+from jaxorder.run.folder import Run
 
 # A reliability from here on is called high: the order of another group of as many
 # members would correlate with this one at about 0.9.
@@ -42,15 +42,16 @@ def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Findi
     Returns:
         The questions that apply, with an answer for each run or pair.
     """
+    called = page_nouns(runs)
     told = [
         Finding(
-            "Do the networks get the same examples right, beyond chance?",
+            f"Do the {called.member}s get the same examples right, beyond chance?",
             [_agreement(run) for run in runs],
         ),
         Finding("Since when do they agree?", [_since(run) for run in runs]),
         Finding(
             "While learning, is it all or nothing: are examples right for nearly all "
-            "networks or for nearly none?",
+            f"{called.member}s or for nearly none?",
             [_bimodality(run) for run in runs],
         ),
         Finding(
@@ -59,7 +60,7 @@ def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Findi
         ),
     ]
     if len(runs) > 1:
-        question = "Do different architectures learn the same examples first?"
+        question = f"Do different {called.model}s learn the same examples first?"
         told.append(Finding(question, list(_across(pairs))))
     return told
 
@@ -109,8 +110,8 @@ def _agreement(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
-        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what networks with the same "
-        f"accuracy in each class would show by chance, {with_interval(null)}.",
+        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what {run.nouns.member}s with "
+        f"the same accuracy in each class would show by chance, {with_interval(null)}.",
     )
 
 
@@ -132,8 +133,8 @@ def _since(run: RunNumbers) -> Answer:
     if spell is None:
         text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
         return Answer("no", f"{run.name}: {text}.", "never")
-    epoch = f"epoch {short(float(test.epoch[spell[0]]))}"
-    return Answer("yes", f"{run.name}: {spell_words(test, spell)}.", epoch)
+    words = f"{run.name}: {spell_words(test, spell)}."
+    return Answer("yes", words, test.moment(spell[0]))
 
 
 def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
@@ -145,15 +146,15 @@ def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
     """
     first, last = spell
     accuracy = test.mean_accuracy
-    since = epoch_step(float(test.epoch[first]), int(test.step[first]))
-    text = f"from {since} on, at mean test accuracy {accuracy[first]:.2f}"
+    since = f"from {test.moment_step(first)} on"
+    text = f"{since}, at mean test accuracy {accuracy[first]:.2f}"
     if test.epoch[first] == 0:
         text = "already before the first step"
     if last >= last_defined(test.kappa):
         return f"{text}, and at every later snapshot at which κ is defined"
     later = accuracy[last + 1 :]
     return (
-        f"{text}, until epoch {short(float(test.epoch[last]))}, but not at every "
+        f"{text}, until {test.moment(last)}, but not at every "
         f"snapshot after that (mean test accuracy {later.min():.3f} to "
         f"{later.max():.3f})"
     )
@@ -176,8 +177,8 @@ def _bimodality(run: RunNumbers) -> Answer:
     verdict = beyond(_turned(observed), _turned(null))
     return Answer(
         verdict,
-        f"{run.name}: at test accuracy {accuracy:.2f} (epoch "
-        f"{short(float(test.epoch[snapshot]))}) bimodality is "
+        f"{run.name}: at test accuracy {accuracy:.2f} ("
+        f"{test.moment(snapshot)}) bimodality is "
         f"β = {with_interval(observed)} against {with_interval(null)} by chance; "
         f"{_RULING[verdict]}.",
     )
@@ -208,22 +209,22 @@ def _repeatable(run: RunNumbers) -> Answer:
         beyond(alpha, Interval(HIGH, HIGH, HIGH)),
         f"{run.name}: the order of the test examples has reliability "
         f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
-        f"correlation to expect with the order of {test.members} other networks. "
-        f"{_needed(needed, 0.95)}",
+        f"correlation to expect with the order of {test.members} other "
+        f"{run.nouns.member}s. {_needed(needed, 0.95, run.nouns.member)}",
     )
 
 
-def _needed(members: int | None, wanted: float) -> str:
+def _needed(members: int | None, wanted: float, member: str) -> str:
     if members is None:
-        return f"How many networks {wanted} would need cannot be told."
-    return f"{counted(members, 'network')} would do for {wanted}."
+        return f"How many {member}s {wanted} would need cannot be told."
+    return f"{counted(members, member)} would do for {wanted}."
 
 
 def _across(pairs: Sequence[PairRow]) -> Iterator[Answer]:
     tested = [pair for pair in pairs if pair.split == "test"]
     trained = {(p.model_a, p.model_b): p for p in pairs if p.split == "train"}
     if not tested:
-        yield Answer("undefined", "Fewer than two architectures have a snapshot yet.")
+        yield Answer("undefined", "Fewer than two models have a snapshot yet.")
     if len(tested) > _MOST_PAIRS:
         yield _range(tested)
         return
@@ -295,29 +296,86 @@ def lede(runs: Sequence[RunNumbers]) -> list[str]:
         Sentences; how far unfinished runs are stands above them, `unfinished`.
     """
     data = {_data_words(run) for run in runs}
-    return [
-        f"{_trained(runs)}, trained on {listed(sorted(data))}.",
-        *(_left_out(run) for run in runs if run.excluded),
-    ]
+    trained = f"{_trained(runs)}, trained on {listed(sorted(data))}."
+    left_out = [_left_out(run) for run in runs if run.excluded]
+    return [trained, *_apart(runs), *left_out]
 
 
 def _trained(runs: Sequence[RunNumbers]) -> str:
+    called = page_nouns(runs)
     members = sorted({run.run.config.members for run in runs})
-    what = counted(len(runs), "architecture")
+    what = counted(len(runs), called.model)
     if members == [1]:
-        return f"{what}, one network each" if len(runs) > 1 else "One network"
+        one = f"one {called.member} each"
+        return f"{what}, {one}" if len(runs) > 1 else f"One {called.member}"
     many = f"{members[0]}" if len(members) == 1 else f"{members[0]} to {members[-1]}"
     each = " each" if len(runs) > 1 else ""
+    also = " (“members”)" if called.member == "network" else ""
+    apart = [*_told_apart(runs)]
+    differ = f" that differ {apart[0]}" if len(apart) == 1 else ""
+    return f"{what}, {many} {called.member}s{each}{also}{differ}"
+
+
+def _told_apart(runs: Sequence[RunNumbers]) -> dict[str, list[str]]:
+    """Tell what sets members apart, and of which runs."""
+    told: dict[str, list[str]] = {}
+    for run in runs:
+        told.setdefault(members_differ(run.run), []).append(run.name)
+    return told
+
+
+def _apart(runs: Sequence[RunNumbers]) -> list[str]:
+    """Say run by run what sets members apart, where that is not the same for all."""
+    told = _told_apart(runs)
+    if len(told) == 1:
+        return []
+    words = [f"of {listed(names)} {differ}" for differ, names in told.items()]
+    return [f"Members differ: {'; '.join(words)}."]
+
+
+def members_differ(run: Run) -> str:
+    """Tell what sets the members of a run apart, after the word differ.
+
+    Args:
+        run: The run.
+    """
+    if run.kind == "learner":
+        return f"in {run.document['members_differ']}"
+    own = _own(run)
+    seeds = f"random seeds ({_seeded(run)})"
     return (
-        f"{what}, {many} networks{each} (“members”) that differ only in their random "
-        f"seeds ({_seeded(runs)})"
+        f"in {listed(own)}, and in their {seeds}" if own else f"only in their {seeds}"
     )
 
 
-def _seeded(runs: Sequence[RunNumbers]) -> str:
-    if any(run.run.config.order == "shared" for run in runs):
-        return "initial weights and dropout, while the mini-batches are shared"
-    return "initial weights, the order of mini-batches, dropout"
+def _own(run: Run) -> list[str]:
+    """Name what members differ in beside their seeds."""
+    config = run.config
+    found = [text.partition("=")[0].replace("-", " ") for text in config.vary]
+    parts = {
+        "resample": "bootstrap samples of the training examples",
+        "subset": "random parts of the training examples",
+        "disjoint": "disjoint parts of the training examples",
+        "folds": "the part of the training examples left out",
+    }
+    found += [words for field, words in parts.items() if getattr(config, field)]
+    return [*found, *(["labels"] if run.document.get("label_vectors") else [])]
+
+
+_STREAMS = {
+    "init": "initial weights",
+    "order": "the order of mini-batches",
+    "dropout": "dropout",
+}
+
+
+def _seeded(run: Run) -> str:
+    config = run.config
+    shared = {*config.freeze, *(["order"] if config.order == "shared" else [])}
+    own = [words for name, words in _STREAMS.items() if name not in shared]
+    alike = [words for name, words in _STREAMS.items() if name in shared]
+    words = ", ".join(own) or "none of which shows"
+    return f"{words}; shared: {', '.join(alike)}" if alike else words
 
 
 def _data_words(run: RunNumbers) -> str:

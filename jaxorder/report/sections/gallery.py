@@ -19,8 +19,8 @@ from jaxorder.run.folder import Run
 CARDS = 12
 _READING = (
     "The name in bold is the label; the number beneath is accessibility: how early, "
-    "and how surely, the networks get it right, from 0 (never) to 1 (from the first "
-    "snapshot on). Framed are examples for which most networks name another class at "
+    "and how surely, the members get it right, from 0 (never) to 1 (from the first "
+    "snapshot on). Framed are examples for which most members name another class at "
     "the last snapshot: hard ones, or ones with a wrong label.",
 )
 # Thumbnails are at least and at most this many pixels high: crisp, and small files.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxorder.report.blocks import Finding, Notes, Section, Table
 from jaxorder.report.numbers import (
     RunNumbers,
+    page_nouns,
 )
 from jaxorder.report.sections.findings import (
     findings,
@@ -20,13 +21,19 @@ from jaxorder.report.wording import (
 )
 
 _CAVEATS = (
-    "“By chance” means the class null: networks that are independent of one another "
+    "“By chance” means the class null: {member}s that are independent of one another "
     "but have, class by class, the same accuracies as these.",
-    "A common order is not by itself evidence of shared structure: all networks were "
+    "A common order is not by itself evidence of shared structure: all {member}s were "
     "trained on one fixed assignment of labels, which makes hard examples hard for all "
     "of them. Compare with shuffled labels, and at matched accuracy.",
-    "Intervals (in brackets, 95 %) are about other networks of the same kind on these "
+    "Intervals (in brackets, 95 %) are about other {member}s of the same kind on these "
     "same examples, not about other data.",
+)
+_LEARNERS = (
+    "Learners that are no networks have each a time of their own (rounds, trees, "
+    "epochs, or the share of the training set that they were fitted to): compare them "
+    "with others at matched accuracy. Members that differ by resampling agree less by "
+    "construction: compare with networks trained under the same resampling."
 )
 
 
@@ -35,8 +42,15 @@ def headline(
 ) -> Section:
     """Say what was trained, on what, and what was found."""
     told: list[Finding] = findings(runs, pairs)
-    blocks = [Notes(lede(runs)), _summary_table(rows), *told, Notes(_CAVEATS)]
+    blocks = [Notes(lede(runs)), _summary_table(rows), *told, Notes(_caveats(runs))]
     return Section("findings", "What was found", blocks)
+
+
+def _caveats(runs: Sequence[RunNumbers]) -> list[str]:
+    member = page_nouns(runs).member
+    learners = any(run.run.kind == "learner" for run in runs)
+    told = [caveat.format(member=member) for caveat in _CAVEATS]
+    return [*told, *([_LEARNERS] if learners else [])]
 
 
 def _summary_table(rows: Sequence[SummaryRow]) -> Table:

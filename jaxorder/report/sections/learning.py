@@ -1,16 +1,16 @@
-"""Accuracy over epochs."""
+"""Accuracy over the time of training."""
 
 from collections.abc import Sequence
 
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.curves import learning_curves, learning_overlay
 from jaxorder.report.numbers import RunNumbers, nearest_snapshot
-from jaxorder.report.sections.drawn import Drawn, absent
-from jaxorder.report.wording import mean_deviation, short
+from jaxorder.report.sections.drawn import Drawn, absent, drawn_nouns
+from jaxorder.report.wording import mean_deviation
 
 
 def learning(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
-    """Draw accuracy over epochs."""
+    """Draw accuracy over the time of training."""
     blocks = absent(runs)
     if drawn:
         blocks.append(_plate(drawn))
@@ -22,11 +22,12 @@ def _plate(drawn: Sequence[Drawn]) -> Plate:
     if len(drawn) > 1:
         overlay = learning_overlay([(d.test, d.name, d.look) for d in drawn])
         pictures.insert(0, overlay)
+    member = drawn_nouns(drawn).member
     return Plate(
-        "How accurate are the networks, and how much do they differ?",
-        "Lines are means over the networks (coloured: test examples; grey, dashed: "
-        "training examples); the dark band holds the middle half of the networks, the "
-        "light band all of them. Epochs are stretched at the left, to show the first.",
+        f"How accurate are the {member}s, and how much do they differ?",
+        f"Lines are means over the {member}s (coloured: test examples; grey, dashed: "
+        "training examples); the dark band holds the middle half of them, the light "
+        "band all. Time is stretched at the left, to show the first.",
         pictures,
         [_words(d) for d in drawn],
         # four stand better as two by two than as three and one
@@ -39,9 +40,9 @@ def _words(run: Drawn) -> str:
     final = test.accuracy[-1]
     half = nearest_snapshot(test, 0.5 * float(test.mean_accuracy[-1]))
     return (
-        f"{run.heading}: at epoch {short(float(test.epoch[-1]))} test accuracy "
+        f"{run.heading}: at {test.moment(-1)} test accuracy "
         f"{mean_deviation(float(final.mean()), test.final_deviation)} "
         f"(from {final.min():.3f} to {final.max():.3f}), train "
         f"{mean_deviation(float(train.mean_accuracy[-1]), train.final_deviation)}; "
-        f"half of the final test accuracy near epoch {short(float(test.epoch[half]))}."
+        f"half of the final test accuracy near {test.moment(half)}."
     )

@@ -106,6 +106,9 @@ def _versions(run: Run) -> str:
 
 def _streams(run: Run) -> str:
     config = run.config
+    if run.kind == "learner":
+        shared = "" if config.share_streams else " and the model"
+        return f"from the study's seed {config.seed}, the member's number{shared}"
     scope = (
         "but not the architecture: member i of each sees the same mini-batches"
         if config.share_streams
@@ -122,7 +125,9 @@ _FACTS: dict[str, Callable[[Run], str]] = {
     "Kind of device": _machine("device_kind"),
     "Cores": _machine("cores"),
     "Precision of matrix products": _machine("matmul_precision"),
-    "Precision of passes": lambda run: run.config.precision,
+    "Precision of passes": lambda run: (
+        "scikit-learn's own" if run.kind == "learner" else run.config.precision
+    ),
     "Random numbers": _machine("random"),
     "Streams": _streams,
     "Digest of the data (sha256)": lambda run: run.document["data"]["digest"],
@@ -137,9 +142,9 @@ _FACTS: dict[str, Callable[[Run], str]] = {
 DEFINITIONS = (
     Term(
         "member, snapshot",
-        "A member is one network of an ensemble that differs from the others in its "
-        "random seeds alone; a snapshot is a moment at which all of them, weights "
-        "frozen, predict every example.",
+        "A member is one network, or another learner, of an ensemble whose members "
+        "differ in their random seeds, or in what they are shown; a snapshot is a "
+        "moment at which each of them, as it is then, predicts every example.",
         _PAPER,
     ),
     Term(
@@ -152,7 +157,8 @@ DEFINITIONS = (
         "accessibility",
         "The mean of an example's TP-agreement over snapshots: how early, and how "
         "surely, it is learned. Here snapshots are weighted by the epochs they stand "
-        "for (trapezoid rule, step 0 left out).",
+        "for (trapezoid rule, step 0 left out); those of learners that are no networks "
+        "by rounds, trees or training examples.",
         f"{_PAPER}; the weights are jaxorder's",
     ),
     Term(
@@ -187,7 +193,7 @@ DEFINITIONS = (
     Term(
         "order reliability",
         "Cronbach's alpha of the members' own accessibilities: the correlation to "
-        "expect with the order of as many other networks; it is said to be repeatable "
+        "expect with the order of as many other members; it is said to be repeatable "
         f"where the interval lies above {HIGH}.",
         "Cronbach 1951",
     ),
@@ -198,7 +204,7 @@ DEFINITIONS = (
     ),
     Term(
         "Spearman, disattenuated",
-        f"Rank correlation of two architectures' accessibilities, said to be the same "
+        f"Rank correlation of two models' accessibilities, said to be the same "
         f"examples first where its interval lies above {SHARED}; disattenuated is "
         "divided by the root of the product of both reliabilities, and not clipped "
         "at 1.",
@@ -206,7 +212,7 @@ DEFINITIONS = (
     ),
     Term(
         "matched accuracy",
-        "Accessibilities only up to the snapshots at which both architectures have the "
+        "Accessibilities only up to the snapshots at which both models have the "
         "same mean test accuracy (the weaker one's last); undecided where the nearest "
         "are more than 2 points apart.",
         "jaxorder; compare Mania et al. 2019",

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from jaxorder import record
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.numbers import RunNumbers
+from jaxorder.report.numbers import RunNumbers, page_nouns
+from jaxorder.report.sections.findings import members_differ
 from jaxorder.report.wording import counted, duration, listed
 from jaxorder.run.folder import Run
 
@@ -16,11 +17,15 @@ _SIDE_BY_SIDE = 5
 def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
     """Tabulate the data and the members of every run."""
     blocks: list[Block] = [_data_table(runs)]
-    for first in range(0, len(runs), _SIDE_BY_SIDE):
-        some = slice(first, first + _SIDE_BY_SIDE)
-        blocks.append(_member_table(runs[some], looks[some]))
+    for kind, what in _KINDS.items():
+        pairs = [p for p in zip(runs, looks, strict=True) if p[0].run.kind == kind]
+        blocks += [
+            _member_table(pairs[first : first + _SIDE_BY_SIDE], *what)
+            for first in range(0, len(pairs), _SIDE_BY_SIDE)
+        ]
     excluded = [left_out(run) for run in runs if run.excluded]
-    return Section("members", "The data and the networks", [*blocks, Notes(excluded)])
+    title = f"The data and the {page_nouns(runs).member}s"
+    return Section("members", title, [*blocks, Notes(excluded)])
 
 
 def left_out(run: RunNumbers) -> str:
@@ -46,7 +51,7 @@ def _data_table(runs: Sequence[RunNumbers]) -> Table:
             "Digest",
         ],
         list(rows),
-        "Right and wrong is against the labels that the networks were trained towards."
+        "Right and wrong is against the labels that the members were trained towards."
         + "".join(_relabelled(run) for run in runs),
     )
 
@@ -75,15 +80,19 @@ def _relabelled(run: RunNumbers) -> str:
     )
 
 
-def _member_table(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Table:
-    names = [f"{look.letter} {run.name}" for run, look in zip(runs, looks, strict=True)]
-    letters = listed([look.letter for look in looks])
+def _member_table(
+    pairs: Sequence[tuple[RunNumbers, Look]], title: str, rows: "Rows", note: str
+) -> Table:
+    names = [f"{look.letter} {run.name}" for run, look in pairs]
+    letters, runs = (
+        listed([look.letter for _, look in pairs]),
+        [run for run, _ in pairs],
+    )
     return Table(
-        f"Networks and training: {letters}",
+        f"{title}: {letters}",
         ["", *names],
-        [[what, *_told(runs, tell)] for what, tell in _ROWS.items()],
-        "Speed: training examples times networks, over the time spent in training "
-        "steps alone (padding of the last mini-batch not counted).",
+        [[what, *_told(runs, tell)] for what, tell in rows.items()],
+        note,
     )
 
 
@@ -180,22 +189,61 @@ def _parameters(run: RunNumbers) -> str:
 
 DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
 
-_ROWS: dict[str, Callable[[RunNumbers], str]] = {
+
+def _snapshots(run: RunNumbers) -> str:
+    progress = run.run.progress
+    return f"{progress.snapshots} of {progress.total} ({run.run.config.snapshots})"
+
+
+def _time(run: RunNumbers) -> str:
+    """Name a learner's time, and say of growing training sets that it has none."""
+    document = run.run.document
+    last = document["steps"][-1]
+    if "time_note" not in document:
+        return f"{run.run.time_axis}, to {last:,}"
+    return f"{run.run.time_axis}, to {last:,} examples; {document['time_note']}"
+
+
+Rows = dict[str, Callable[[RunNumbers], str]]
+_ROWS: Rows = {
     "Architecture": _field("model"),
     "Its keys": _keys,
     "Parameters": _parameters,
     "Members counted": _counting,
+    "Members differ": lambda run: members_differ(run.run),
     "Optimiser": _optimizer,
     "Learning rate": _rate,
     "Batch size": _field("batch_size"),
     "Mini-batches drawn": lambda run: DRAWN[run.run.config.order],
     "Epochs": _epochs,
-    "Snapshots": lambda run: (
-        f"{run.run.progress.snapshots} of {run.run.progress.total} "
-        f"({run.run.config.snapshots})"
-    ),
+    "Snapshots": _snapshots,
     "Plan": _plan,
     "Device": device,
     "Time": _seconds,
     "Speed": _speed,
+}
+_LEARNER_ROWS: Rows = {
+    "Learner": _field("model"),
+    "Its keys": _keys,
+    "Members counted": _counting,
+    "Members differ": lambda run: members_differ(run.run),
+    "Its time": _time,
+    "Snapshots": _snapshots,
+    "Plan": _plan,
+    "Device": device,
+    "Time": _seconds,
+}
+_KINDS = {
+    "network": (
+        "Networks and training",
+        _ROWS,
+        "Speed: training examples times networks, over the time spent in training "
+        "steps alone (padding of the last mini-batch not counted).",
+    ),
+    "learner": (
+        "Learners that are no networks",
+        _LEARNER_ROWS,
+        "Time: of all members together, as if one after the other; predicting counts "
+        "as training.",
+    ),
 }

@@ -10,7 +10,7 @@ from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import reliability_growth
 from jaxorder.report.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.report.reliability import growth
-from jaxorder.report.sections.drawn import Drawn, absent, several, single
+from jaxorder.report.sections.drawn import Drawn, absent, drawn_nouns, several, single
 from jaxorder.report.wording import counted, number, with_interval
 
 _WANTED = (0.9, 0.95)
@@ -42,12 +42,13 @@ def _defined(run: Drawn) -> bool:
 
 
 def _growth_plate(drawn: Sequence[Drawn]) -> Plate:
+    member = drawn_nouns(drawn).member
     return Plate(
-        "How many networks does a reliable order need?",
-        "Points: how well two separate groups of that many networks agree on which "
+        f"How many {member}s does a reliable order need?",
+        f"Points: how well two separate groups of that many {member}s agree on which "
         "examples come first (correlation of accessibilities; mean, least and largest "
         "of 20 draws). Lines: what Spearman and Brown's formula predicts from all "
-        "networks; dotted: 0.9 and 0.95.",
+        f"{member}s; dotted: 0.9 and 0.95.",
         [_growth_picture(drawn, split) for split in SPLITS],
         [_growth_words(run) for run in drawn],
         grid="large",
@@ -62,12 +63,13 @@ def _growth_picture(drawn: Sequence[Drawn], split: str) -> Picture:
 def _growth_words(run: Drawn) -> str:
     alpha, here = run.test.reliability.estimate, run.test.members
     needed = [members_needed(alpha, here, wanted) for wanted in _WANTED]
+    member = run.numbers.nouns.member
     known = [each for each in needed if each is not None]
     if len(known) < len(needed):
-        return f"{run.heading}: how many networks are needed cannot be told."
+        return f"{run.heading}: how many {member}s are needed cannot be told."
     return (
-        f"{run.heading}: the {here} networks here give {number(alpha, 3)} on test; "
-        f"{counted(known[0], 'network')} would do for {_WANTED[0]}, {known[1]:,} for "
+        f"{run.heading}: the {here} {member}s here give {number(alpha, 3)} on test; "
+        f"{counted(known[0], member)} would do for {_WANTED[0]}, {known[1]:,} for "
         f"{_WANTED[1]}."
     )
 

@@ -1,0 +1,11 @@
+"""Learners that are no networks, through scikit-learn, as members with snapshots."""
+
+from jaxorder.learners.registry import (
+    LEARNERS,
+    Learner,
+    is_learner,
+    learner,
+    options_text,
+)
+
+__all__ = ["LEARNERS", "Learner", "is_learner", "learner", "options_text"]

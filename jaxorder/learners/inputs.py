@@ -1,0 +1,89 @@
+"""The inputs as learners take them: rows of numbers, or bags of words."""
+
+import numpy as np
+from jaxtyping import Float32, Integer, Shaped
+from scipy.sparse import csr_array, vstack
+
+from jaxorder.data.dataset import Dataset
+from jaxorder.data.standardize import Standardization, standardization
+from jaxorder.learners.problem import Matrix
+
+# ---- numbers
+
+
+def rows(
+    inputs: Shaped[np.ndarray, "example *input"], standard: Standardization
+) -> Float32[np.ndarray, "example feature"]:
+    """Return inputs standardised as for networks, images as one row of pixels.
+
+    Args:
+        inputs: [example height width channel] or [example feature].
+        standard: Mean and deviation of each channel or feature.
+    """
+    values = (inputs - standard.mean) / standard.deviation
+    return values.reshape(len(inputs), -1).astype(np.float32, copy=False)
+
+
+# ---- texts
+
+
+def bag_of_words(
+    tokens: Integer[np.ndarray, "example token"], vocabulary: int
+) -> csr_array:
+    """Return the bags of words that networks take, without the words that are absent.
+
+    1 + ln(count) of each word, 0 where it does not occur; rows have length 1 times the
+    square root of the vocabulary. Word 0 fills up short texts and does not count.
+
+    Args:
+        tokens: Numbers of words.
+        vocabulary: How many words there are.
+
+    Returns:
+        [example word], float32.
+
+    Reference:
+        Manning et al. 2008, section 6.4.1.
+
+    Example:
+        >>> bag_of_words(np.array([[1, 2, 2, 0]]), 3).toarray().round(2)
+        array([[0.  , 0.88, 1.49]], dtype=float32)
+    """
+    texts, places = np.nonzero(tokens)
+    ones = np.ones(len(texts), np.float32)
+    # most of scikit-learn takes no indices of 64 bits
+    at = texts.astype(np.int32), tokens[texts, places].astype(np.int32)
+    bags = csr_array((ones, at), shape=(len(tokens), vocabulary))
+    bags.sum_duplicates()
+    bags.data = 1 + np.log(bags.data)
+    length = np.sqrt((bags * bags).sum(axis=1))
+    scale = np.sqrt(vocabulary) / np.maximum(length, 1)
+    bags.data *= np.repeat(scale, np.diff(bags.indptr)).astype(np.float32)
+    return bags
+
+
+# ---- both splits
+
+
+def matrices(
+    dataset: Dataset, recorded: dict[str, Integer[np.ndarray, "_"]]
+) -> tuple[Matrix, Matrix]:
+    """Return what is learned and what is predicted.
+
+    Args:
+        dataset: Training and test examples.
+        recorded: Positions of the recorded examples within each split.
+
+    Returns:
+        All training inputs; and the recorded ones, of the training split first.
+    """
+    train, test = dataset.train.inputs, dataset.test.inputs
+    if dataset.train.tokens:
+        words = len(dataset.vocabulary)
+        bags = bag_of_words(train, words), bag_of_words(test, words)
+        kept = zip(recorded.values(), bags, strict=True)
+        return bags[0], csr_array(vstack([bag[at] for at, bag in kept]))
+    standard = standardization(train, dataset.scaling)
+    learned, tested = rows(train, standard), rows(test, standard)
+    evaluated = [learned[recorded["train"]], tested[recorded["test"]]]
+    return learned, np.concatenate(evaluated)
