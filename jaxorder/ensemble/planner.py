@@ -373,6 +373,7 @@ def _kept_file(job: Job, rule: Plan) -> Path:
     facts = (
         FORMAT,
         (config.model, config.optimizer, config.schedule, config.precision),
+        job.recipe.model.identity,
         (config.record, job.recipe.batch_size, job.recipe.train_examples),
         [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(params)],
         (job.data.inputs.shape, str(job.data.inputs.dtype), job.data.evaluated.size),

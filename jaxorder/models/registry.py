@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
 from jaxorder.keys import Keys
+from jaxorder.models import own
 from jaxorder.models.alexnet import AlexNet
 from jaxorder.models.densenet import DenseNet
 from jaxorder.models.layers import (
@@ -64,12 +65,14 @@ class Model(NamedTuple):
         train: The same with a key for dropout and which examples are real (the others
             fill up a batch) to logits and new statistics.
         inputs: What it takes.
+        identity: What tells a module of the user's own from others; else None.
     """
 
     init: Callable[[Key[Array, ""]], tuple[Parameters, Parameters]]
     logits: Callable[..., Float[Array, "example class"]]
     train: Callable[..., tuple[Float[Array, "example class"], Parameters]]
     inputs: Inputs
+    identity: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -305,10 +308,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 def architecture(text: str) -> Architecture:
     """Return the architecture of a model string.
 
+    Of the user's own modules only the defaults of training are known.
+
     Raises:
         RequestError: Where the name or a key is unknown.
     """
     spec = parse_model(text)
+    if own.is_own(text):
+        return Architecture("a module of the user's own", spec.options, ADAM, _named)
     if spec.name not in ARCHITECTURES:
         raise RequestError(_unknown("model", text, spec.name, ARCHITECTURES))
     known = ARCHITECTURES[spec.name]
@@ -324,7 +331,25 @@ def _unknown(kind: str, text: str, got: str, known: Mapping[str, Any]) -> str:
     return f"--models {text}: no {kind} {got}{hint}; there are {', '.join(known)}"
 
 
-def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -> Model:
+def _named(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    """Return the module that a factory of the user's makes."""
+    text = keys.asked.removeprefix("--models ")
+    available = {
+        "classes": classes,
+        "inputs": inputs.shape,
+        "vocabulary": inputs.vocabulary,
+        "dtype": dtype,
+    }
+    return own.load(text, available)
+
+
+def build(
+    text: str,
+    inputs: Inputs,
+    classes: int,
+    precision: str = "float32",
+    module: nn.Module | None = None,
+) -> Model:
     """Return a model string's network.
 
     Args:
@@ -333,22 +358,58 @@ def build(text: str, inputs: Inputs, classes: int, precision: str = "float32") -
         classes: Outputs, at least 2.
         precision: `float32` or `bfloat16`, of the computation; parameters and logits
             are float32.
+        module: The module, where it is given as an object.
 
     Returns:
-        The network as two pure functions.
+        The network as pure functions.
 
     Raises:
         RequestError: Where a name, key or value is not allowed, or the inputs do not
             suit the architecture.
     """
+    if own.is_own(text) or module is not None:
+        return _build_own(text, inputs, classes, precision, module)
     known, spec = architecture(text), parse_model(text)
     keys = Keys(f"--models {text}", {**known.keys, **spec.options})
     module = known.module(keys, inputs, classes, jnp.dtype(precision))
     return from_module(module, inputs, keys.choice("init", INITIALIZERS))
 
 
+def _build_own(
+    text: str, inputs: Inputs, classes: int, precision: str, module: nn.Module | None
+) -> Model:
+    """Return the user's own module, checked, as functions."""
+    asked = f"--models {text}"
+    _check_given(asked, text, module)
+    if module is None:
+        keys = Keys(asked, parse_model(text).options)
+        module = _named(keys, inputs, classes, jnp.dtype(precision))
+    elif precision != "float32":
+        raise RequestError(
+            f"--precision {precision}: {text} computes in the types it was made with; "
+            "leave the option out and give the module its own"
+        )
+    model = from_module(own.Called(asked, module), inputs)
+    own.check(asked, model, classes)
+    return model._replace(identity=own.identity(module, model))
+
+
+def _check_given(asked: str, text: str, module: nn.Module | None) -> None:
+    """Refuse an object's name without the object, and an object of another name."""
+    if own.is_object(text) and module is None:
+        raise RequestError(
+            f"{asked}: a module that was given from Python; give it again, as "
+            "jo.train(model=...) or jo.resume(path, model=...)"
+        )
+    if module is not None and own.object_name(module) != text:
+        raise RequestError(
+            f"{asked}: not the module given, which is {own.object_name(module)}; give "
+            "the one of that name, or none where the run has a name of its own"
+        )
+
+
 def from_module(
-    module: nn.Module, inputs: Inputs, init: Initializer | None = None
+    module: nn.Module | own.Called, inputs: Inputs, init: Initializer | None = None
 ) -> Model:
     """Return a Linen module, called with inputs and `training`, as functions.
 
@@ -363,7 +424,7 @@ def from_module(
         zeros = jnp.zeros(one.shape, one.dtype)
         with initialised(init):
             made = module.init({"params": key}, zeros, training=False)
-        return made["params"], made.get("batch_stats", {})
+        return made.get("params", {}), made.get("batch_stats", {})
 
     def logits(
         params: Parameters,

@@ -23,6 +23,7 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
+from jaxorder.models import object_name
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.folder import (
     CONFIG,
@@ -50,17 +51,23 @@ def train(
     *,
     out: Path | str,
     data: str | Dataset | None = None,
+    model: Any = None,
     watch: Watch = unwatched,
     **options: Any,
 ) -> Run:
     """Train the members of one run and record what they predict.
 
     Args:
-        config: What to do; or else `data` and the fields of `RunConfig` as arguments.
+        config: What to do; or else `data`, `model` and the fields of `RunConfig` as
+            arguments.
         out: Folder of the run, which must not exist.
         data: Source of the data, or the data themselves.
+        model: Model string, or a network of your own: an instance of a
+            `flax.linen.Module` that is called with inputs [example *input], and with
+            `training`, `train` or `deterministic` if it takes one of these, and
+            returns logits [example class].
         watch: Told the progress.
-        **options: Fields of `RunConfig`, such as `model` and `members`.
+        **options: Fields of `RunConfig`, such as `members`.
 
     Returns:
         The finished run.
@@ -69,19 +76,29 @@ def train(
         RequestError: Where the request is wrong; nothing is left on disk.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
-    dataset = data if isinstance(data, Dataset) else None
+    dataset, module = data if isinstance(data, Dataset) else None, None
     if config is None:
         name = dataset.name if dataset is not None else data
-        config = RunConfig(data=str(name), **options)
-    elif options or isinstance(data, str):
+        module, model = _named_module(model)
+        config = RunConfig(data=str(name), model=model, **options)
+    elif options or isinstance(data, str) or model is not None:
         raise RequestError("train takes a config or options, not both")
     out = Path(out)
     refuse_existing(out)
     devices = spread_over_cores(config.members)
-    work = prepare(config, dataset or load_for(config), devices)
+    work = prepare(config, dataset or load_for(config), devices, module=module)
     create(out, work)
     with _resumable(out):
         return execute(out, work, watch)
+
+
+def _named_module(model: Any) -> tuple[Any, str]:
+    """Return a module given as an object, if it is one, and the model string."""
+    if model is None:
+        raise RequestError("model: give a model string or a flax.linen.Module")
+    if isinstance(model, str):
+        return None, model
+    return model, object_name(model)
 
 
 @contextmanager
@@ -154,35 +171,42 @@ def plan_study(
 
 
 def resume(
-    path: Path | str, *, data: Dataset | None = None, watch: Watch = unwatched
+    path: Path | str,
+    *,
+    data: Dataset | None = None,
+    model: Any = None,
+    watch: Watch = unwatched,
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
     Args:
         path: Folder of the study or run.
         data: The data, where they were given as an object.
+        model: The Linen module, where a run's was given as an object.
         watch: Told the progress.
 
     Returns:
         The finished runs.
 
     Raises:
-        RequestError: Where the folder is neither, or the data are others.
+        RequestError: Where the folder is neither, or the data or module are others.
         Interrupted: Where a signal stopped it again.
     """
     path = Path(path)
     with _resumable(path):
         if is_study(path):
+            if model is not None:
+                raise RequestError(f"{path}: a study; give model for one of its runs")
             return _resume_study(path, data, watch)
-        return [_resume_run(path, data, watch)]
+        return [_resume_run(path, data, model, watch)]
 
 
-def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
+def _resume_run(path: Path, data: Dataset | None, model: Any, watch: Watch) -> Run:
     (run,) = open_runs(path)
     if run.progress.finished:
         return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
-    work = reopen(run, data or load_for(run.config), devices)
+    work = reopen(run, data or load_for(run.config), devices, model)
     return execute(path, work, watch)
 
 

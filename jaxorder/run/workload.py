@@ -96,6 +96,7 @@ def prepare(
     devices: Devices,
     plan: Plan | None = None,
     measure: Measure = "if long",
+    module: Any = None,
 ) -> Workload:
     """Work out what a run will do, and refuse what cannot be done.
 
@@ -105,6 +106,7 @@ def prepare(
         devices: Devices there are.
         plan: Plan to keep to, when going on with a run; else one is made.
         measure: Whether to try ways to run, unless the options name one.
+        module: The network, where it is a Linen module given as an object.
 
     Returns:
         The run's workload; nothing is written.
@@ -116,7 +118,7 @@ def prepare(
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
         raise RequestError(f"--augment: {dataset.name} holds no images")
-    model = build(config.model, inputs, dataset.num_classes, config.precision)
+    model = build(config.model, inputs, dataset.num_classes, config.precision, module)
     examples = len(dataset.train.labels)
     assert config.batch_size is not None
     # a larger batch would only be padding
@@ -198,11 +200,12 @@ def versions() -> dict[str, str]:
 
 def describe(work: Workload) -> dict[str, Any]:
     """Return the document that a run keeps of itself."""
-    dataset = work.dataset
+    dataset, identity = work.dataset, work.recipe.model.identity
     return {
         "schema": SCHEMA,
         "options": to_json(work.config),
         "model_keys": options_text(work.config.model),
+        **({"module": dict(identity)} if identity else {}),
         "parameters": parameter_count(work.recipe.model),
         "steps": work.steps,
         "steps_per_epoch": work.recipe.steps_per_epoch,
@@ -278,11 +281,20 @@ def _input_arrays(dataset: Dataset) -> dict[str, record.Named]:
     return found
 
 
-def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
+def reopen(
+    run: Run, dataset: Dataset, devices: Devices, module: Any = None
+) -> Workload:
     """Return the workload of a run that was begun, under the plan it was begun with.
 
+    Args:
+        run: The run.
+        dataset: Its data.
+        devices: Devices there are.
+        module: Its network, where that was given as an object.
+
     Raises:
-        RequestError: Where the data are others than it was begun with.
+        RequestError: Where the data or a network of the user's own are others than it
+            was begun with.
     """
     digest = run.document["data"]["digest"]
     if dataset.digest != digest:
@@ -290,4 +302,22 @@ def reopen(run: Run, dataset: Dataset, devices: Devices) -> Workload:
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
-    return prepare(run.config, dataset, devices, Plan.from_json(run.document["plan"]))
+    plan = Plan.from_json(run.document["plan"])
+    work = prepare(run.config, dataset, devices, plan, module=module)
+    _check_module(run, work)
+    return work
+
+
+def _check_module(run: Run, work: Workload) -> None:
+    """Refuse a network of the user's own that is not the one a run was begun with."""
+    then, now = run.document.get("module"), work.recipe.model.identity
+    if then is None or now is None:
+        return
+    # other versions trace the same network to other operations
+    same_versions = run.document["versions"] == versions()
+    for key in ("digest", *(["program"] if same_versions else [])):
+        if then[key] != now[key]:
+            raise RequestError(
+                f"--models {run.name}: not the module that {run.path} was begun with "
+                f"({key} {now[key][:12]} instead of {then[key][:12]}); restore that"
+            )
