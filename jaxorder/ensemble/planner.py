@@ -96,6 +96,12 @@ class Job:
         return self.config.members * flops * (trained + evaluated) / FLOPS_A_SECOND
 
 
+SLOW = (
+    "; it has convolutions outside of nn.Conv, which no method of the plan covers: on a "
+    "CPU their gradients take several times as long"
+)
+
+
 def choose(job: Job, measure: Measure) -> Plan:
     """Return the plan of a run.
 
@@ -111,7 +117,9 @@ def choose(job: Job, measure: Measure) -> Plan:
         RequestError: Where a name is not known, or not even one member fits.
     """
     with jax.enable_x64(False):
-        return _chosen(job, measure)
+        plan = _chosen(job, measure)
+        slow = job.on_cpu and _convolves(job, "patches")
+        return dataclasses.replace(plan, why=plan.why + SLOW) if slow else plan
 
 
 def _chosen(job: Job, measure: Measure) -> Plan:
@@ -231,8 +239,12 @@ def _program(job: Job, method: Method) -> str:
         )
 
 
-def _convolves(job: Job) -> bool:
-    return "conv_general_dilated" in _program(job, "native")
+def _convolves(job: Job, method: Method = "native") -> bool:
+    """Whether there are convolutions, or by the method of patches, some left of them.
+
+    That method makes matrix products of all that it covers.
+    """
+    return "conv_general_dilated" in _program(job, method)
 
 
 # ---- trials

@@ -34,6 +34,7 @@ from jaxorder.models.norm import padded_examples
 
 OBJECT = "@"  # between the class and the digest of a module given as an object
 KNOWN_STATE = {"params", "batch_stats"}
+REST = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 MODES = {"training": True, "train": True, "deterministic": False}
 
 
@@ -160,7 +161,8 @@ def _arguments(
             "one, or leave the option out"
         )
     anything = any(p.kind is p.VAR_KEYWORD for p in named.values())
-    allowed = [n for n in named if n not in (*available, "parent", "name")]
+    hidden = (*available, "parent", "name")
+    allowed = [n for n, p in named.items() if n not in hidden and p.kind not in REST]
     for key in spec.options:
         if key in available or not (anything or key in named):
             keys = ", ".join(allowed) or "none"
@@ -215,7 +217,7 @@ class Called:
         needed = [
             name
             for name, p in list(takes.items())[2:]
-            if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            if p.default is p.empty and p.kind not in REST
         ]
         if len(takes) < 2 or set(needed) - {self._mode}:
             raise RequestError(
@@ -232,8 +234,18 @@ class Called:
 
     def apply(self, variables: Any, inputs: Any, training: bool, **more: Any) -> Any:
         """Return what the module's own `apply` does."""
+        told = self._told(training)
         with nn.intercept_methods(_as_ours):
-            return self._module.apply(variables, inputs, **self._told(training), **more)
+            made: Any = self._module.apply(variables, inputs, **told, **more)
+        self._check_output(made[0] if "mutable" in more else made)
+        return made
+
+    def _check_output(self, outputs: Any) -> None:
+        if not isinstance(outputs, jax.Array):
+            raise RequestError(
+                f"{self._asked}: the module must return logits [example class] alone; "
+                f"it returns a {type(outputs).__name__}"
+            )
 
     def _told(self, training: bool) -> dict[str, bool]:
         return {self._mode: training == MODES[self._mode]} if self._mode else {}
