@@ -96,9 +96,9 @@ class Job:
         return self.config.members * flops * (trained + evaluated) / FLOPS_A_SECOND
 
 
-SLOW = (
-    "; it has convolutions outside of nn.Conv, which no method of the plan covers: on a "
-    "CPU their gradients take several times as long"
+UNCOVERED = (
+    "; it has convolutions outside of nn.Conv, which no method of the plan covers: on "
+    "a CPU their gradients take several times as long"
 )
 
 
@@ -118,8 +118,10 @@ def choose(job: Job, measure: Measure) -> Plan:
     """
     with jax.enable_x64(False):
         plan = _chosen(job, measure)
-        slow = job.on_cpu and _convolves(job, "patches")
-        return dataclasses.replace(plan, why=plan.why + SLOW) if slow else plan
+    own = job.recipe.model.identity is not None
+    if own and job.on_cpu and _convolves(job, "patches"):
+        return dataclasses.replace(plan, why=plan.why + UNCOVERED)
+    return plan
 
 
 def _chosen(job: Job, measure: Measure) -> Plan:

@@ -107,7 +107,7 @@ class Spread(NamedTuple):
 
 def convolve_any(
     x: Float[Array, "example *size channel"],
-    kernel: Float[Array, "*window channel filter"],
+    kernel: Float[Array, "*window group_channel filter"],
     strides: tuple[int, ...],
     padding: Any,
     spread: Spread,
