@@ -1,7 +1,7 @@
 """From a model string to the two functions that the ensemble maps over members."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Jaxpr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
@@ -479,14 +480,27 @@ def layer_flops(model: Model) -> list[float]:
     jaxpr = jax.make_jaxpr(lambda v, x: model.logits(*v, x))(
         variables, model.inputs.of(1)
     )
-    return [flops for flops in map(_flops, jaxpr.jaxpr.eqns) if flops]
+    return list(_flops(jaxpr.jaxpr))
 
 
-def _flops(equation: Any) -> float:
-    if equation.primitive.name not in ("dot_general", "conv_general_dilated"):
-        return 0.0
-    kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
-    return 2.0 * np.prod(kernel) * np.prod(out) / kernel[-1]
+def _flops(jaxpr: Jaxpr) -> Iterator[float]:
+    """Yield the operations of each product, of a loop's once for all of its rounds."""
+    for equation in jaxpr.eqns:
+        name, params = equation.primitive.name, equation.params
+        if name == "scan":
+            yield params["length"] * sum(_flops(params["jaxpr"].jaxpr))
+        elif name in ("dot_general", "conv_general_dilated"):
+            out = equation.outvars[0].aval.shape
+            yield 2.0 * np.prod(out) * _summed(name, equation)
+
+
+def _summed(name: str, equation: Any) -> float:
+    """Return the products that each output is a sum of."""
+    if name == "conv_general_dilated":
+        kernel = equation.invars[1].aval.shape
+        return np.prod(kernel) / kernel[-1]
+    (axes, _), _ = equation.params["dimension_numbers"]
+    return np.prod([equation.invars[0].aval.shape[axis] for axis in axes])
 
 
 def options_text(text: str) -> dict[str, str]:
