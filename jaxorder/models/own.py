@@ -457,9 +457,15 @@ def _operations(jaxpr: Jaxpr) -> Iterator[str]:
         ]
         results = [str(v.aval) for v in equation.outvars]
         yield f"{equation.primitive.name} {sources} {results}"
-        for inner in jax.tree.leaves(
-            list(equation.params.values()),
-            is_leaf=lambda x: isinstance(x, ClosedJaxpr | Jaxpr),
-        ):
-            if isinstance(inner, ClosedJaxpr | Jaxpr):
-                yield from _operations(getattr(inner, "jaxpr", inner))
+        for inner in programs_in(equation.params):
+            yield from _operations(inner)
+
+
+def programs_in(params: Mapping[str, Any]) -> list[Jaxpr]:
+    """Return the programs that an operation calls, such as a loop's."""
+    kinds = ClosedJaxpr | Jaxpr
+    leaves = jax.tree.leaves(
+        list(params.values()), is_leaf=lambda x: isinstance(x, kinds)
+    )
+    found = [leaf for leaf in leaves if isinstance(leaf, kinds)]
+    return [f.jaxpr if isinstance(f, ClosedJaxpr) else f for f in found]

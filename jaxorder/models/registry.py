@@ -492,6 +492,8 @@ def _flops(jaxpr: Jaxpr) -> Iterator[float]:
         elif name in ("dot_general", "conv_general_dilated"):
             out = equation.outvars[0].aval.shape
             yield 2.0 * np.prod(out) * _summed(name, equation)
+        else:
+            yield from (f for inner in own.programs_in(params) for f in _flops(inner))
 
 
 def _summed(name: str, equation: Any) -> float:
