@@ -16,6 +16,7 @@ NETWORKS = {
     "cnn28": "small st-VGG, 28x28x1, batch 100",
     "cnn32": "st-VGG, 32x32x3, batch 100",
     "resnet18": "ResNet-18 with group normalisation, 32x32x3, batch 100",
+    "bilstm": "BiLSTM with attention, 100 tokens, batch 64",
 }
 WAYS = {
     "jaxorder": "jaxorder as planned",

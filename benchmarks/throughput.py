@@ -6,7 +6,8 @@ Rows are networks, all with SGD with momentum, data in memory, dropout as in the
 `mlp28` is the C-score MLP (784-512-256-10, batch 128), `mlp8` an MLP 64-64 on 8x8
 images (batch 32), `cnn8` and `cnn28` the small st-VGG on 8x8 (batch 32) and 28x28x1
 (batch 100), `cnn32` the st-VGG and `resnet18` the ResNet-18 with group normalisation on
-32x32x3 (batch 100).
+32x32x3 (batch 100), `bilstm` the BiLSTM with attention on texts of 100 tokens (10,000
+words, 100 units a direction, batch 64; PyTorch's is `nn.LSTM`).
 
 Ways: `jaxorder` as planned; `vmap`, one jitted step of plain `jax.vmap` over members
 with XLA's convolutions, on one device; `loop`, one jitted step with XLA's convolutions
@@ -338,10 +339,12 @@ def step_flops(work: Workload) -> float:
     """Return the multiplications and additions that a member's step needs.
 
     Three times the forward pass's matrix products and convolutions (forward, gradient
-    of the weights, gradient of the inputs), less the first layer's gradient of inputs.
+    of the weights, gradient of the inputs), less the first layer's gradient of inputs,
+    unless these are embedded words, which have one.
     """
     layers = layer_flops(work.recipe.model)
-    return work.recipe.batch_size * (3 * sum(layers) - layers[0])
+    first = 0.0 if work.dataset.train.tokens else layers[0]
+    return work.recipe.batch_size * (3 * sum(layers) - first)
 
 
 if __name__ == "__main__":

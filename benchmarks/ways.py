@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxorder.config import RunConfig
-from jaxorder.data import from_arrays
+from jaxorder.data import Dataset, Split, from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.member import Recipe
 from jaxorder.ensemble.traits import Traits, drawn_traits
@@ -34,12 +34,14 @@ class Row:
         shape: Of an input.
         batch: Examples a step.
         evaluated: Training examples to evaluate.
+        words: Of texts, whose inputs are tokens; 0: inputs are images.
     """
 
     model: str
     shape: tuple[int, ...]
     batch: int
     evaluated: int = EXAMPLES
+    words: int = 0
 
 
 ROWS = {
@@ -49,6 +51,7 @@ ROWS = {
     "cnn28": Row("small_st_vgg", (28, 28, 1), 100),
     "cnn32": Row("st_vgg", (32, 32, 3), 100),
     "resnet18": Row("resnet18:norm=group", (32, 32, 3), 100, evaluated=200),
+    "bilstm": Row("bilstm_attention", (100,), 64, words=10_000),
 }
 
 
@@ -63,11 +66,7 @@ def workload(row: Row, members: int, **options: Any) -> Workload:
         members: Members.
         **options: Of `RunConfig`, instead of those that all ways have in common.
     """
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 10, EXAMPLES).astype(np.int32)
-    noise = rng.integers(0, 128, (EXAMPLES, *row.shape))
-    inputs = (noise + rng.integers(0, 128, (10, *row.shape))[labels]).astype(np.uint8)
-    data = from_arrays("patterns", inputs, labels, inputs[:100], np.arange(100) % 10)
+    data = _texts(row) if row.words else _images(row)
     common: dict[str, Any] = {
         "data": "patterns",
         "model": row.model,
@@ -80,6 +79,32 @@ def workload(row: Row, members: int, **options: Any) -> Workload:
     }
     config = RunConfig(**(common | options))
     return prepare(config, data, jax.devices()[:members], measure="always")
+
+
+def _images(row: Row) -> Dataset:
+    rng, labels = _labelled()
+    noise = rng.integers(0, 128, (EXAMPLES, *row.shape))
+    inputs = (noise + rng.integers(0, 128, (10, *row.shape))[labels]).astype(np.uint8)
+    return from_arrays("patterns", inputs, labels, inputs[:100], np.arange(100) % 10)
+
+
+def _texts(row: Row) -> Dataset:
+    """Return texts of all lengths, a tenth of whose words are their class's own."""
+    rng, labels = _labelled()
+    tokens = rng.integers(11, row.words, (EXAMPLES, *row.shape))
+    told = rng.random(tokens.shape) < 0.1
+    tokens = np.where(told, 1 + labels[:, None], tokens)
+    lengths = rng.integers(1, row.shape[0] + 1, (EXAMPLES, 1))
+    tokens = np.where(np.arange(row.shape[0]) < lengths, tokens, 0)
+    train = Split(tokens, labels, tokens=True)
+    names = tuple(str(number) for number in range(10))
+    words = tuple(str(number) for number in range(row.words))
+    return Dataset("patterns", train, train.take(np.arange(100)), names, "none", words)
+
+
+def _labelled() -> tuple[np.random.Generator, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng, rng.integers(0, 10, EXAMPLES).astype(np.int32)
 
 
 def evaluate_way(work: Workload) -> Callable[[], float]:
@@ -232,10 +257,13 @@ def torch_vmap_way(row: Row, work: Workload) -> Steps:
 
 
 def _torch_data(work: Workload) -> Any:
-    """Return images, labels, and what standardises a batch of images."""
+    """Return inputs, labels, and what standardises a batch of images."""
     import torch
 
     train, examples = work.dataset.train, work.examples()
+    if train.tokens:
+        words = torch.tensor(train.inputs).long()
+        return words, torch.tensor(train.labels).long(), lambda inputs: inputs
     images = torch.tensor(np.moveaxis(train.inputs, -1, 1))
     mean, deviation = (
         torch.tensor(np.asarray(x)).reshape(-1, 1, 1)
@@ -255,6 +283,8 @@ def _torch_data(work: Workload) -> Any:
 def _torch_model(row: Row) -> Any:
     from torch import channels_last, nn
 
+    if row.words:
+        return _torch_bilstm(row.words)
     height, width, channels = row.shape
     if row.model.startswith("mlp"):
         sizes = [int(w) for w in row.model.split("=")[1].split("-")]
@@ -279,6 +309,33 @@ def _torch_model(row: Row) -> Any:
         if parameter.dim() == 4:
             parameter.data = parameter.contiguous(memory_format=channels_last)
     return model
+
+
+def _torch_bilstm(words: int) -> Any:
+    import torch
+    from torch import nn
+
+    class BiLSTM(nn.Module):
+        """As ours, but that the recurrence does not stop where a text has ended."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = nn.Embedding(words, 100)
+            self.lstm = nn.LSTM(100, 100, bidirectional=True, batch_first=True)
+            self.attention = nn.Linear(100, 1, bias=False)
+            self.output = nn.Linear(100, 10)
+            self.dropout = nn.Dropout(0.3)
+            nn.init.normal_(self.words.weight, std=0.1)
+
+        def forward(self, x: Any) -> Any:
+            both, _ = self.lstm(self.dropout(self.words(x)))
+            states = both[..., :100] + both[..., 100:]
+            scores = self.attention(torch.tanh(states)).squeeze(-1)
+            weights = torch.softmax(scores.masked_fill(x == 0, -1e9), 1)
+            found = torch.tanh((weights.unsqueeze(-1) * states).sum(1))
+            return self.output(self.dropout(found))
+
+    return _as_ours(BiLSTM())
 
 
 def _torch_resnet18(channels: int) -> Any:

@@ -104,10 +104,21 @@ class BlockCheckpoints:
         self._check(step, state, found.meta)
         return state
 
-    def restore_params(self, step: int) -> Any:
-        """Return the saved parameters alone, as nested dictionaries of numpy arrays."""
-        found = self._restore_items(step, ("params",)).params
-        return jax.tree.map(np.asarray, found)
+    def restore_network(self, step: int, statistics: bool) -> tuple[Any, ...]:
+        """Return what predicts, as nested dictionaries of numpy arrays.
+
+        Args:
+            step: One of `steps`.
+            statistics: Whether the statistics are wanted too, the first of the rest;
+                the optimiser's state, which may be twice as large, is then read.
+
+        Returns:
+            Parameters, and statistics if they are wanted.
+        """
+        items = ("params", "rest") if statistics else ("params",)
+        found = self._restore_items(step, items)
+        wanted = (found.params, found.rest[0]) if statistics else (found.params,)
+        return jax.tree.map(np.asarray, wanted)
 
     def verify(self, step: int) -> None:
         """Read a whole checkpoint and compare it with its fingerprint.
@@ -188,6 +199,28 @@ def restore_parameters(run: Path, step: int) -> Any:
     Raises:
         RequestError: Where a block has no checkpoint of that step.
     """
+    return _restored(run, step, statistics=False)[0]
+
+
+def restore_networks(run: Path, step: int) -> tuple[Any, Any]:
+    """Return the parameters and the batch statistics of every member at a step.
+
+    Args:
+        run: Folder of the run.
+        step: A step of which every block kept a checkpoint.
+
+    Returns:
+        Both as nested dictionaries of arrays with a leading member axis; statistics
+        are empty where the network keeps none.
+
+    Raises:
+        RequestError: Where a block has no checkpoint of that step.
+    """
+    params, statistics = _restored(run, step, statistics=True)
+    return params, statistics
+
+
+def _restored(run: Path, step: int, statistics: bool) -> tuple[Any, ...]:
     folders = sorted((run / FOLDER).glob("members-*"))
     kept = [_steps(folder) for folder in folders]
     common = sorted(set.intersection(*kept)) if kept else []
@@ -198,7 +231,7 @@ def restore_parameters(run: Path, step: int) -> Any:
     for folder in folders:
         first, last = (int(part) for part in folder.name.split("-")[1:])
         with BlockCheckpoints(run, first, last - first + 1) as block:
-            trees.append(block.restore_params(step))
+            trees.append(block.restore_network(step, statistics))
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
     return jax.device_put(joined)
 

@@ -85,7 +85,7 @@ def test_a_state_comes_back_bit_for_bit(saved: Path) -> None:
     with BlockCheckpoints(saved, 0, 2) as checkpoints:
         assert checkpoints.steps == [0, 5, 10]
         assert_same_bits(checkpoints.restore(5, *like), (PARAMS, REST))
-        assert_same_bits(checkpoints.restore_params(10), PARAMS)
+        assert_same_bits(checkpoints.restore_network(10, False), (PARAMS,))
 
 
 def test_only_what_is_wanted_is_kept(checkpoints: BlockCheckpoints, copy: Path) -> None:

@@ -97,6 +97,12 @@ class Job:
         return self.config.members * flops * (trained + evaluated) / FLOPS_A_SECOND
 
 
+UNCOVERED = (
+    "; it has convolutions outside of nn.Conv, which no method of the plan covers: on "
+    "a CPU their gradients take several times as long"
+)
+
+
 def choose(job: Job, measure: Measure) -> Plan:
     """Return the plan of a run.
 
@@ -112,7 +118,11 @@ def choose(job: Job, measure: Measure) -> Plan:
         RequestError: Where a name is not known, or not even one member fits.
     """
     with jax.enable_x64(False):
-        return _chosen(job, measure)
+        plan = _chosen(job, measure)
+    own = job.recipe.model.identity is not None
+    if own and job.on_cpu and _convolves(job, "patches"):
+        return dataclasses.replace(plan, why=plan.why + UNCOVERED)
+    return plan
 
 
 def _chosen(job: Job, measure: Measure) -> Plan:
@@ -235,8 +245,12 @@ def _program(job: Job, method: Method) -> str:
         )
 
 
-def _convolves(job: Job) -> bool:
-    return "conv_general_dilated" in _program(job, "native")
+def _convolves(job: Job, method: Method = "native") -> bool:
+    """Whether there are convolutions, or by the method of patches, some left of them.
+
+    That method makes matrix products of all that it covers.
+    """
+    return "conv_general_dilated" in _program(job, method)
 
 
 # ---- trials
@@ -377,6 +391,7 @@ def _kept_file(job: Job, rule: Plan) -> Path:
     facts = (
         FORMAT,
         (config.model, config.optimizer, config.schedule, config.precision),
+        job.recipe.model.identity,
         (config.record, job.recipe.batch_size, job.recipe.train_examples),
         (config.vary, config.subset, config.disjoint, config.folds, config.resample),
         (config.label_smoothing, job.data.vectors is None),

@@ -1,5 +1,6 @@
 """Architectures: the only place that knows Flax."""
 
+from jaxorder.models.own import is_object, object_name
 from jaxorder.models.registry import (
     ARCHITECTURES,
     Inputs,
@@ -21,7 +22,9 @@ __all__ = [
     "build",
     "forward_flops",
     "from_module",
+    "is_object",
     "layer_flops",
+    "object_name",
     "options_text",
     "parameter_count",
 ]

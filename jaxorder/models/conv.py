@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial, reduce
-from typing import Literal, get_args
+from itertools import product
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +84,109 @@ def convolve(
     if method == "winograd" and _suits_winograd(x, window, strides, pads):
         return winograd.convolve(pads, x, kernel)
     return _blocked(strides, pads, x, kernel)
+
+
+class Spread(NamedTuple):
+    """What a convolution has beside strides and padding.
+
+    Attributes:
+        inputs: Steps between the values of the input, zeros between them.
+        kernel: Steps between the values of the kernel.
+        groups: Parts of the channels, each seen by as many of the filters.
+    """
+
+    inputs: tuple[int, ...]
+    kernel: tuple[int, ...]
+    groups: int = 1
+
+    @property
+    def plain(self) -> bool:
+        """Whether it has none of it."""
+        return {*self.inputs, *self.kernel, self.groups} == {1}
+
+
+def convolve_any(
+    x: Float[Array, "example *size channel"],
+    kernel: Float[Array, "*window group_channel filter"],
+    strides: tuple[int, ...],
+    padding: Any,
+    spread: Spread,
+) -> Float[Array, "example *out filter"]:
+    """Convolve along any number of axes, by the method that is set.
+
+    Args:
+        x: Inputs.
+        kernel: Weights; of as many channels as a group has.
+        strides: Steps of the window along each axis.
+        padding: Zeros before and after along each axis, or a name, as of
+            `lax.conv_general_dilated`.
+        spread: What else it has.
+
+    Returns:
+        Outputs of as many channels as the kernel has filters.
+    """
+    reach = [(n - 1) * d + 1 for n, d in zip(kernel.shape, spread.kernel, strict=False)]
+    if isinstance(padding, str):
+        if set(spread.inputs) != {1}:
+            raise ValueError(f"padding {padding}: must be numbers where inputs spread")
+        padding = lax.padtype_to_pads(x.shape[1:-1], reach, strides, padding)
+    pads = tuple((int(before), int(after)) for before, after in padding)
+    if _METHOD.get() == "native":
+        return _native(x, kernel, strides, pads, spread)
+    if spread.plain and len(pads) == 2:
+        return convolve(x, kernel, (strides[0], strides[1]), (pads[0], pads[1]))
+    if spread.plain and len(pads) == 1:
+        tall = convolve(x[:, None], kernel[None], (1, strides[0]), ((0, 0), pads[0]))
+        return tall[:, 0]
+    return _by_places(x, kernel, strides, pads, spread)
+
+
+def _native(x: Array, kernel: Array, strides: Any, pads: Any, spread: Spread) -> Array:
+    axes = "DHW"[-len(pads) :]
+    return lax.conv_general_dilated(
+        *(x, kernel, strides, pads, spread.inputs, spread.kernel),
+        dimension_numbers=(f"N{axes}C", f"{axes}IO", f"N{axes}C"),
+        feature_group_count=spread.groups,
+    )
+
+
+def _by_places(
+    x: Array, kernel: Array, strides: Any, pads: Any, spread: Spread
+) -> Array:
+    """Return the sum over the kernel's places of products with one weight each.
+
+    Slower than one convolution, but without any, also in its gradients.
+    """
+    window, groups = kernel.shape[:-2], spread.groups
+    zeros_between = zip(pads, spread.inputs, strict=True)
+    edges = [(*pad, step - 1) for pad, step in zeros_between]
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+    out = [
+        (extent - (width - 1) * step - 1) // stride + 1
+        for extent, width, step, stride in zip(
+            x.shape[1:-1], window, spread.kernel, strides, strict=True
+        )
+    ]
+    total = jnp.zeros((), x.dtype)
+    for place in product(*map(range, window)):
+        part = x
+        for axis, at in enumerate(place):
+            start = at * spread.kernel[axis]
+            part = _placed(part, axis + 1, start, strides[axis], out[axis])
+        total = total + _grouped_product(part, kernel[place], groups)
+    return total
+
+
+def _grouped_product(x: Array, weights: Array, groups: int) -> Array:
+    """Return x [... channel] times weights [channel filter], group by group."""
+    channels, filters = weights.shape[0], weights.shape[1] // groups
+    parts = x.reshape(*x.shape[:-1], groups, channels)
+    each = weights.reshape(channels, groups, filters)
+    if channels == 1:  # depthwise: no sum, and a matrix product of one column is slow
+        found = parts * each[0]
+    else:
+        found = jnp.einsum("...gc,cgf->...gf", parts, each)
+    return found.reshape(*x.shape[:-1], groups * filters)
 
 
 def _suits_winograd(x: Images, window: Size, strides: Size, pads: Pads) -> bool:

@@ -34,6 +34,11 @@ def padded(real: Bool[AnyArray, "example"] | None) -> Iterator[None]:
         _real.reset(token)
 
 
+def padded_examples() -> Bool[AnyArray, "example"] | None:
+    """Return which examples are real, where some may not be."""
+    return _real.get()
+
+
 class Normalise(nn.Module):
     """Normalise by the batch (Ioffe and Szegedy 2015), by groups, or not at all.
 
@@ -59,7 +64,7 @@ class Normalise(nn.Module):
             dtype=self.dtype,
             name="batch",
         )
-        real = _real.get() if training else None
+        real = padded_examples() if training else None
         if real is None:
             return norm(x)
         return norm(x, mask=jnp.asarray(real).reshape(-1, *[1] * (x.ndim - 1)))

@@ -1,6 +1,6 @@
 """From a model string to the two functions that the ensemble maps over members."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
@@ -8,12 +8,14 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Jaxpr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
 from jaxorder.config import ModelSpec, parse_model
 from jaxorder.errors import RequestError
 from jaxorder.keys import Keys, unknown
+from jaxorder.models import own
 from jaxorder.models.alexnet import AlexNet
 from jaxorder.models.densenet import DenseNet
 from jaxorder.models.layers import (
@@ -65,12 +67,14 @@ class Model(NamedTuple):
             fill up a batch) to logits and new statistics; with `dropout`, of a network
             that was built for several shares, the share to drop.
         inputs: What it takes.
+        identity: What tells a module of the user's own from others; else None.
     """
 
     init: Callable[[Key[Array, ""]], tuple[Parameters, Parameters]]
     logits: Callable[..., Float[Array, "example class"]]
     train: Callable[..., tuple[Float[Array, "example class"], Parameters]]
     inputs: Inputs
+    identity: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -306,10 +310,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 def architecture(text: str) -> Architecture:
     """Return the architecture of a model string.
 
+    Of the user's own modules only the defaults of training are known.
+
     Raises:
         RequestError: Where the name or a key is unknown.
     """
     spec = parse_model(text)
+    if own.is_own(text):
+        return Architecture("a module of the user's own", spec.options, ADAM, _named)
     if spec.name not in ARCHITECTURES:
         raise RequestError(
             unknown("model", f"--models {text}", spec.name, ARCHITECTURES)
@@ -321,12 +329,25 @@ def architecture(text: str) -> Architecture:
     return known
 
 
+def _named(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    """Return the module that a factory of the user's makes."""
+    text = keys.asked.removeprefix("--models ")
+    available = {
+        "classes": classes,
+        "inputs": inputs.shape,
+        "vocabulary": inputs.vocabulary,
+        "dtype": dtype,
+    }
+    return own.load(text, available)
+
+
 def build(
     text: str,
     inputs: Inputs,
     classes: int,
     precision: str = "float32",
     shares: Sequence[float] = (),
+    module: nn.Module | None = None,
 ) -> Model:
     """Return a model string's network.
 
@@ -337,6 +358,7 @@ def build(
         precision: `float32` or `bfloat16`, of the computation; parameters and logits
             are float32.
         shares: Values of the key `dropout`, where members differ in it.
+        module: The module, where it is given as an object.
 
     Returns:
         The network as pure functions.
@@ -345,6 +367,13 @@ def build(
         RequestError: Where a name, key or value is not allowed, or the inputs do not
             suit the architecture.
     """
+    if own.is_own(text) or module is not None:
+        if shares:
+            raise RequestError(
+                f"--vary dropout: {text} is a module of the user's own, whose dropout "
+                "is its own affair; vary another option"
+            )
+        return _build_own(text, inputs, classes, precision, module)
     known, spec = architecture(text), parse_model(text)
     values, dtype = {**known.keys, **spec.options}, jnp.dtype(precision)
     if shares and ("dropout" not in known.keys or "dropout" in spec.options):
@@ -353,16 +382,49 @@ def build(
             f"--vary dropout: {text} {what} dropout; leave it to one of the two, of a "
             "model that drops"
         )
-    own = [{"dropout": f"{share:g}"} for share in sorted(shares)] or [{}]
-    asked = [Keys(f"--models {text}", {**values, **each}) for each in own]
+    varied = [{"dropout": f"{share:g}"} for share in sorted(shares)] or [{}]
+    asked = [Keys(f"--models {text}", {**values, **each}) for each in varied]
     modules = [known.module(keys, inputs, classes, dtype) for keys in asked]
     init = asked[-1].choice("init", INITIALIZERS)
     # that of the largest share: layers drop relative to it
     return from_module(modules[-1], inputs, init, dropout=max(shares, default=0.0))
 
 
+def _build_own(
+    text: str, inputs: Inputs, classes: int, precision: str, module: nn.Module | None
+) -> Model:
+    """Return the user's own module, checked, as functions."""
+    asked = f"--models {text}"
+    _check_given(asked, text, module)
+    if module is None:
+        keys = Keys(asked, parse_model(text).options)
+        module = _named(keys, inputs, classes, jnp.dtype(precision))
+    elif precision != "float32":
+        raise RequestError(
+            f"--precision {precision}: {text} computes in the types it was made with; "
+            "leave the option out and give the module its own"
+        )
+    model = from_module(own.Called(asked, module), inputs)
+    own.check(asked, model, classes)
+    return model._replace(identity=own.identity(module, model))
+
+
+def _check_given(asked: str, text: str, module: nn.Module | None) -> None:
+    """Refuse an object's name without the object, and an object of another name."""
+    if own.is_object(text) and module is None:
+        raise RequestError(
+            f"{asked}: a module that was given from Python; give it again, as "
+            "jo.train(model=...) or jo.resume(path, model=...)"
+        )
+    if module is not None and own.object_name(module) != text:
+        raise RequestError(
+            f"{asked}: not the module given, which is {own.object_name(module)}; give "
+            "the one of that name, or none where the run has a name of its own"
+        )
+
+
 def from_module(
-    module: nn.Module,
+    module: nn.Module | own.Called,
     inputs: Inputs,
     init: Initializer | None = None,
     dropout: float = 0.0,
@@ -382,7 +444,7 @@ def from_module(
         zeros = jnp.zeros(one.shape, one.dtype)
         with initialised(init):
             made = module.init({"params": key}, zeros, training=False)
-        return made["params"], made.get("batch_stats", {})
+        return made.get("params", {}), made.get("batch_stats", {})
 
     def logits(
         params: Parameters,
@@ -439,14 +501,29 @@ def layer_flops(model: Model) -> list[float]:
     jaxpr = jax.make_jaxpr(lambda v, x: model.logits(*v, x))(
         variables, model.inputs.of(1)
     )
-    return [flops for flops in map(_flops, jaxpr.jaxpr.eqns) if flops]
+    return list(_flops(jaxpr.jaxpr))
 
 
-def _flops(equation: Any) -> float:
-    if equation.primitive.name not in ("dot_general", "conv_general_dilated"):
-        return 0.0
-    kernel, out = equation.invars[1].aval.shape, equation.outvars[0].aval.shape
-    return 2.0 * np.prod(kernel) * np.prod(out) / kernel[-1]
+def _flops(jaxpr: Jaxpr) -> Iterator[float]:
+    """Yield the operations of each product, of a loop's once for all of its rounds."""
+    for equation in jaxpr.eqns:
+        name, params = equation.primitive.name, equation.params
+        if name == "scan":
+            yield params["length"] * sum(_flops(params["jaxpr"].jaxpr))
+        elif name in ("dot_general", "conv_general_dilated"):
+            out: Any = equation.outvars[0].aval
+            yield 2.0 * float(np.prod(out.shape)) * _summed(name, equation)
+        else:
+            yield from (f for inner in own.programs_in(params) for f in _flops(inner))
+
+
+def _summed(name: str, equation: Any) -> float:
+    """Return the products that each output is a sum of."""
+    if name == "conv_general_dilated":
+        kernel = equation.invars[1].aval.shape
+        return float(np.prod(kernel) / kernel[-1])
+    (axes, _), _ = equation.params["dimension_numbers"]
+    return float(np.prod([equation.invars[0].aval.shape[axis] for axis in axes]))
 
 
 def options_text(text: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaxorder.models.layers import Activation, Dropout, dense
 
@@ -109,8 +109,8 @@ class Embedding(nn.Module):
 class BiLSTM(nn.Module):
     """An LSTM in both directions at once (Hochreiter and Schmidhuber 1997).
 
-    The products with the inputs are made beforehand for all places; a step multiplies
-    the states of both directions in one batched product.
+    The products with the inputs are made beforehand for all places; a step takes both
+    directions.
     """
 
     units: int
@@ -121,9 +121,9 @@ class BiLSTM(nn.Module):
         self, x: Float[Array, "example token value"], real: Array
     ) -> Float[Array, "example token unit"]:
         """Return the sum of both directions' outputs at each place."""
-        units, (examples, tokens, size) = self.units, x.shape
+        units = self.units
         kernel = self.param(
-            "kernel", nn.initializers.glorot_uniform(), (size, 2 * 4 * units)
+            "kernel", nn.initializers.glorot_uniform(), (x.shape[-1], 2 * 4 * units)
         )
         recurrent = self.param(
             "recurrent",
@@ -131,14 +131,18 @@ class BiLSTM(nn.Module):
             (2, units, 4 * units),
         )
         bias = self.param("bias", _forget_bias, (2 * 4 * units,))
-        made = x @ kernel.astype(self.dtype) + bias.astype(self.dtype)
-        made = made.reshape(examples, tokens, 2, 4 * units).transpose(1, 2, 0, 3)
-        # the second direction reads backwards
-        made = jnp.stack([made[:, 0], made[::-1, 1]], 1)
-        mask = jnp.stack([real.T, real.T[::-1]], 1)
-        outputs = _recur(made, recurrent.astype(self.dtype), mask)
-        both = outputs[:, 0] + outputs[::-1, 1]
-        return both.transpose(1, 0, 2)
+        # the second direction reads backwards; products are made in the order in which
+        # they are read, so that nothing as large as they are is moved
+        x, real = x.transpose(1, 0, 2), real.T
+        columns = jnp.split(kernel.astype(self.dtype), 2, -1)
+        biases = jnp.split(bias.astype(self.dtype), 2)
+        made = [
+            read @ own + bias
+            for read, own, bias in zip((x, x[::-1]), columns, biases, strict=True)
+        ]
+        reads = [real, real[::-1]]
+        forwards, backwards = _recur(made, recurrent.astype(self.dtype), reads)
+        return (forwards + backwards[::-1]).transpose(1, 0, 2)
 
 
 def _orthogonal_each(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32):
@@ -158,22 +162,31 @@ def _forget_bias(key: Array, shape: tuple[int, ...], dtype: DTypeLike = jnp.floa
 
 
 def _recur(
-    made: Float[Array, "token direction example gate"],
+    made: list[Float[Array, "token example gate"]],
     recurrent: Float[Array, "direction unit gate"],
-    real: Array,
-) -> Float[Array, "token direction example unit"]:
-    def step(carry: tuple[Array, Array], now: tuple[Array, Array]) -> tuple:
-        cell, output = carry
-        gates, real = now
-        gates = gates + jnp.einsum("dbu,dug->dbg", output, recurrent)
-        enter, forget, leave, new = jnp.split(gates, 4, -1)
-        next_cell = jax.nn.sigmoid(forget) * cell
-        next_cell = next_cell + jax.nn.sigmoid(enter) * jnp.tanh(new)
-        next_output = jax.nn.sigmoid(leave) * jnp.tanh(next_cell)
-        keep = real[..., None]
-        cell = jnp.where(keep, next_cell, cell)
-        output = jnp.where(keep, next_output, output)
-        return (cell, output), output
+    real: list[Bool[Array, "token example"]],
+) -> list[Float[Array, "token example unit"]]:
+    """Return each direction's outputs; where there is no word, nothing changes."""
 
-    zeros = jnp.zeros((*made.shape[1:3], recurrent.shape[1]), made.dtype)
-    return lax.scan(step, (zeros, zeros), (made, real))[1]
+    def step(carry: Any, now: Any) -> tuple[Any, list[Array]]:
+        made, real = now
+        directions: Any = zip(carry, made, real, recurrent, strict=True)
+        after = [
+            _step(*state, gates, word, weights)
+            for state, gates, word, weights in directions
+        ]
+        return after, [output for _, output in after]
+
+    zeros = jnp.zeros((made[0].shape[1], recurrent.shape[1]), made[0].dtype)
+    return lax.scan(step, [(zeros, zeros)] * 2, (made, real))[1]
+
+
+def _step(
+    cell: Array, output: Array, made: Array, real: Array, recurrent: Array
+) -> tuple[Array, Array]:
+    """Return a direction's cells and outputs after a word."""
+    enter, forget, leave, new = jnp.split(made + output @ recurrent, 4, -1)
+    next_cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(enter) * jnp.tanh(new)
+    next_output = jax.nn.sigmoid(leave) * jnp.tanh(next_cell)
+    keep = real[:, None]
+    return jnp.where(keep, next_cell, cell), jnp.where(keep, next_output, output)

@@ -158,23 +158,27 @@ class Run:
             evaluate_seconds=sum(commit.evaluate_seconds for commit in blocks),
         )
 
-    def restore(self, step: int) -> Any:
+    def restore(self, step: int, statistics: bool = False) -> Any:
         """Return the parameters of every member at a kept step.
 
         Args:
             step: A step of which a checkpoint was kept.
+            statistics: Whether to return the running statistics of batch normalisation
+                too, without which such a network cannot predict.
 
         Returns:
             The network's parameters, each with a leading member axis, on this
-            process's default device, whatever devices wrote them.
+            process's default device, whatever devices wrote them; with `statistics`
+            the pair of parameters and statistics, these empty where there are none.
 
         Raises:
             RequestError: Where no checkpoint of that step was kept.
         """
         # reading a record needs no JAX; only this does
-        from jaxorder.checkpoint import restore_parameters
+        from jaxorder.checkpoint import restore_networks, restore_parameters
 
-        return restore_parameters(self.path, step)
+        restored = restore_networks if statistics else restore_parameters
+        return restored(self.path, step)
 
 
 def open_run(path: Path | str) -> Run:

@@ -25,6 +25,7 @@ from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.learners import is_learner
+from jaxorder.models import object_name
 from jaxorder.run import learning
 from jaxorder.run.arrange import Vectors
 from jaxorder.run.block import BlockTraining
@@ -73,20 +74,26 @@ def train(
     out: Path | str,
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
+    model: Any = None,
     watch: Watch = unwatched,
     **options: Any,
 ) -> Run:
     """Train the members of one run and record what they predict.
 
     Args:
-        config: What to do; or else `data` and the fields of `RunConfig` as arguments.
+        config: What to do; or else `data`, `model` and the fields of `RunConfig` as
+            arguments.
         out: Folder of the run, which must not exist.
         data: Source of the data, or the data themselves.
         labels: [vector, example], classes of the training examples: member i is
             trained towards vector i modulo their number, instead of the data's labels,
             which the measures go by. Kept in the record, as `member_label`.
+        model: Model string, or a network of your own: an instance of a
+            `flax.linen.Module` that is called with inputs [example *input], and with
+            `training`, `train` or `deterministic` if it takes one of these, and
+            returns logits [example class].
         watch: Told the progress.
-        **options: Fields of `RunConfig`, such as `model` and `members`.
+        **options: Fields of `RunConfig`, such as `members`.
 
     Returns:
         The finished run.
@@ -95,18 +102,19 @@ def train(
         RequestError: Where the request is wrong; nothing is left on disk.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
-    dataset = data if isinstance(data, Dataset) else None
+    dataset, module = data if isinstance(data, Dataset) else None, None
     if config is None:
         name = dataset.name if dataset is not None else data
-        config = RunConfig(data=str(name), **options)
-    elif options or isinstance(data, str):
+        module, model = _named_module(model)
+        config = RunConfig(data=str(name), model=model, **options)
+    elif options or isinstance(data, str) or model is not None:
         raise RequestError("train takes a config or options, not both")
     out = Path(out)
     refuse_existing(out)
     devices = spread_over_cores(config.members)
     dataset = dataset or load_for(config)
     vectors = None if labels is None else check_vectors(labels, dataset)
-    work = _prepared(config, dataset, devices, vectors=vectors)
+    work = _prepared(config, dataset, devices, vectors=vectors, module=module)
     with _resumable(out):
         return _begin(out, work, watch)
 
@@ -131,6 +139,15 @@ def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
             f"{found.max()}"
         )
     return found.astype(np.int32)
+
+
+def _named_module(model: Any) -> tuple[Any, str]:
+    """Return a module given as an object, if it is one, and the model string."""
+    if model is None:
+        raise RequestError("model: give a model string or a flax.linen.Module")
+    if isinstance(model, str):
+        return None, model
+    return model, object_name(model)
 
 
 @contextmanager
@@ -207,11 +224,12 @@ def _prepared(
     dataset: Dataset,
     devices: Devices,
     measure: Measure = "if long",
-    vectors: Vectors | None = None,
+    **given: Any,
 ) -> Work:
+    """Work out a run; `given` are the vectors of labels and the module of `prepare`."""
     if not is_learner(config.model):
-        return prepare(config, dataset, devices, measure=measure, vectors=vectors)
-    if vectors is not None:
+        return prepare(config, dataset, devices, measure=measure, **given)
+    if given.get("vectors") is not None:
         raise RequestError(
             f"labels: only members that are networks have labels of their own, not "
             f"{config.model}"
@@ -220,36 +238,47 @@ def _prepared(
 
 
 def _reopened(
-    run: Run, dataset: Dataset, devices: Devices, members: int | None = None
+    run: Run,
+    dataset: Dataset,
+    devices: Devices,
+    members: int | None = None,
+    module: Any = None,
 ) -> Work:
     if is_learner(run.name):
         check_data(run, dataset)
         return prepare_learner(with_members(run, members), dataset)
-    return reopen(run, dataset, devices, members)
+    return reopen(run, dataset, devices, members, module)
 
 
 def resume(
-    path: Path | str, *, data: Dataset | None = None, watch: Watch = unwatched
+    path: Path | str,
+    *,
+    data: Dataset | None = None,
+    model: Any = None,
+    watch: Watch = unwatched,
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
     Args:
         path: Folder of the study or run.
         data: The data, where they were given as an object.
+        model: The Linen module, where a run's was given as an object.
         watch: Told the progress.
 
     Returns:
         The finished runs.
 
     Raises:
-        RequestError: Where the folder is neither, or the data are others.
+        RequestError: Where the folder is neither, or the data or module are others.
         Interrupted: Where a signal stopped it again.
     """
     path = Path(path)
     with _resumable(path):
         if is_study(path):
+            if model is not None:
+                raise RequestError(f"{path}: a study; give model for one of its runs")
             return _resume_study(path, data, watch)
-        return [_resume_run(path, data, watch)]
+        return [_resume_run(path, data, model, watch)]
 
 
 def grow(
@@ -257,6 +286,7 @@ def grow(
     members: int,
     *,
     data: Dataset | None = None,
+    model: Any = None,
     watch: Watch = unwatched,
 ) -> list[Run]:
     """Add members to a run, or to each run of a study; those there stay as they are.
@@ -265,6 +295,7 @@ def grow(
         path: Folder of the study or run.
         members: Members that each run is to have.
         data: The data, where they were given as an object.
+        model: The Linen module, where a run's was given as an object.
         watch: Told the progress.
 
     Returns:
@@ -273,7 +304,7 @@ def grow(
 
     Raises:
         RequestError: Where the folder is neither, it has as many members or more, or
-            the data are others.
+            the data or module are others.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
     path = Path(path)
@@ -282,7 +313,7 @@ def grow(
         check_growth(run, members)
     devices = spread_over_cores(members, _planned_devices(runs))
     dataset = data or load_for(runs[0].config)
-    works = [_reopened(run, dataset, devices, members) for run in runs]
+    works = [_reopened(run, dataset, devices, members, model) for run in runs]
     with _resumable(path):
         return [_grown(r.path, w, watch) for r, w in zip(runs, works, strict=True)]
 
@@ -293,12 +324,13 @@ def _grown(path: Path, work: Work, watch: Watch) -> Run:
     return execute(path, work, watch)
 
 
-def _resume_run(path: Path, data: Dataset | None, watch: Watch) -> Run:
+def _resume_run(path: Path, data: Dataset | None, model: Any, watch: Watch) -> Run:
     (run,) = open_runs(path)
     if run.progress.finished:
         return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
-    work = _reopened(run, data or load_for(run.config), devices)
+    dataset = data or load_for(run.config)
+    work = _reopened(run, dataset, devices, module=model)
     return execute(path, work, watch)
 
 

@@ -119,6 +119,7 @@ def prepare(
     measure: Measure = "if long",
     vectors: Vectors | None = None,
     grown: tuple[int, ...] = (),
+    module: Any = None,
 ) -> Workload:
     """Work out what a run will do, and refuse what cannot be done.
 
@@ -130,6 +131,7 @@ def prepare(
         measure: Whether to try ways to run, unless the options name one.
         vectors: Labels of the training examples, over which members cycle.
         grown: Numbers of members that the run had before it was grown.
+        module: The network, where it is a Linen module given as an object.
 
     Returns:
         The run's workload; nothing is written.
@@ -139,7 +141,7 @@ def prepare(
     """
     config = config.with_defaults(architecture(config.model).training)
     check_variation(config)
-    recipe = _recipe(config, dataset)
+    recipe = _recipe(config, dataset, module)
     recorded = choose_recorded(dataset, config.record_examples)
     snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
     arrangement = arrange(dataset, recorded, config, devices, vectors)
@@ -157,12 +159,15 @@ def prepare(
     )
 
 
-def _recipe(config: RunConfig, dataset: Dataset) -> Recipe:
+def _recipe(config: RunConfig, dataset: Dataset, module: Any) -> Recipe:
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
         raise RequestError(f"--augment: {dataset.name} holds no images")
     shares = parse_vary(config.vary).get("dropout", ())
-    model = build(config.model, inputs, dataset.num_classes, config.precision, shares)
+    model = build(
+        *(config.model, inputs, dataset.num_classes, config.precision, shares),
+        module=module,
+    )
     pool = len(dataset.train.labels)
     most = most_examples(config, pool)
     assert config.batch_size is not None
@@ -260,11 +265,12 @@ def versions(more: Sequence[str] = ()) -> dict[str, str]:
 
 def describe(work: Workload) -> dict[str, Any]:
     """Return the document that a run keeps of itself."""
-    dataset = work.dataset
+    dataset, identity = work.dataset, work.recipe.model.identity
     return {
         "schema": SCHEMA,
         "options": to_json(work.config),
         "model_keys": options_text(work.config.model),
+        **({"module": dict(identity)} if identity else {}),
         "parameters": parameter_count(work.recipe.model),
         "steps": work.steps,
         "steps_per_epoch": work.recipe.steps_per_epoch,
@@ -346,7 +352,11 @@ def _member_steps(
 
 
 def reopen(
-    run: Run, dataset: Dataset, devices: Devices, members: int | None = None
+    run: Run,
+    dataset: Dataset,
+    devices: Devices,
+    members: int | None = None,
+    module: Any = None,
 ) -> Workload:
     """Return the workload of a run that was begun, under the plan it was begun with.
 
@@ -355,18 +365,23 @@ def reopen(
         dataset: Loaded as it says.
         devices: Devices there are.
         members: Members to grow it to; None: as many as it has.
+        module: Its network, where that was given as an object.
 
     Raises:
-        RequestError: Where the data are others than it was begun with.
+        RequestError: Where the data or a network of the user's own are others than it
+            was begun with.
     """
     check_data(run, dataset)
     vectors = run.document.get("label_vectors")
-    return prepare(
+    work = prepare(
         *(with_members(run, members), dataset, devices),
         Plan.from_json(run.document["plan"]),
         vectors=record.read_root(run.path, VECTORS) if vectors else None,
         grown=grown_before(run, members),
+        module=module,
     )
+    _check_module(run, work)
+    return work
 
 
 def check_data(run: Run, dataset: Dataset) -> None:
@@ -381,3 +396,18 @@ def check_data(run: Run, dataset: Dataset) -> None:
             f"--data {dataset.name}: not the data that {run.path} was begun with "
             f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
         )
+
+
+def _check_module(run: Run, work: Workload) -> None:
+    """Refuse a network of the user's own that is not the one a run was begun with."""
+    then, now = run.document.get("module"), work.recipe.model.identity
+    if then is None or now is None:
+        return
+    # other versions trace the same network to other operations
+    same_versions = run.document["versions"] == versions()
+    for key in ("digest", *(["program"] if same_versions else [])):
+        if then[key] != now[key]:
+            raise RequestError(
+                f"--models {run.name}: not the module that {run.path} was begun with "
+                f"({key} {now[key][:12]} instead of {then[key][:12]}); restore that"
+            )
