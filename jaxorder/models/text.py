@@ -170,10 +170,11 @@ def _recur(
 
     def step(carry: Any, now: Any) -> tuple[Any, list[Array]]:
         made, real = now
-        directions: Any = zip(carry, made, real, recurrent, strict=True)
         after = [
-            _step(*state, gates, word, weights)
-            for state, gates, word, weights in directions
+            _step(cell, output, gates, word, weights)
+            for (cell, output), gates, word, weights in zip(
+                carry, made, real, recurrent, strict=True
+            )
         ]
         return after, [output for _, output in after]
 
