@@ -399,11 +399,12 @@ def test_each_member_may_have_labels_of_its_own(
 
 # ---- growth
 
+SLOW = pytest.mark.slow
 GROWN = [
-    {},
+    pytest.param({}, marks=SLOW),
     {"block_members": 3},
     {"vary": ("subset=0.2,0.8", "learning-rate=0.1,0.2")},
-    {"model": "mlp:widths=16,norm=batch", "folds": 3},
+    pytest.param({"model": "mlp:widths=16,norm=batch", "folds": 3}, marks=SLOW),
 ]
 
 

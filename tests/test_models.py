@@ -130,7 +130,7 @@ def test_the_first_weights_are_pinned(name: str) -> None:
     np.testing.assert_allclose((logits**2).sum(), GOLDEN[name], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", [name for name in TESTED if name not in TEXTS])
+@pytest.mark.parametrize("name", [each for each in EACH if each.values[0] not in TEXTS])
 def test_a_linear_network_is_affine_in_its_input(name: str) -> None:
     inputs, text = taken(name), TESTED[name]
     linear = text + ("," if ":" in text else ":") + "linear=true"

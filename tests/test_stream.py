@@ -50,6 +50,7 @@ def test_a_streamed_run_is_the_run_of_data_on_the_device(
     assert_same_record(held.path, run.path)
 
 
+@pytest.mark.slow
 def test_so_is_one_of_images_with_augmentation_that_are_convolved(
     tmp_path: Path,
 ) -> None:
