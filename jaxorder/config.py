@@ -25,6 +25,7 @@ Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"
 Noise = Literal["symmetric", "pair", "shuffle"]
 Duplicates = Literal["exact", "near"]
 Augmentation = Literal["flip", "crop"]
+Scaling = Literal["standard", "unit"]
 Stream = Literal["init", "order", "dropout", "augment", "subset"]
 Resampling = Literal["bootstrap", "features"]
 
@@ -49,6 +50,7 @@ class StudyOptions:
         shuffle_labels: Shuffle all training labels.
         shuffle_seed: Seed of the shuffled labels.
         pca: Project the inputs on so many principal components.
+        scaling: Inputs of mean 0 and deviation 1, or unit: bytes divided by 255.
         augment: Flip and crop training images at random (crop: shifts).
         members: Networks an ensemble.
         epochs: Passes through the training examples.
@@ -98,6 +100,7 @@ class StudyOptions:
     shuffle_labels: bool = False
     shuffle_seed: int = 0
     pca: int | None = None
+    scaling: Scaling = "standard"
     augment: tuple[Augmentation, ...] = ()
     members: int = 16
     epochs: int = 30
@@ -301,6 +304,7 @@ def _check_choices(options: StudyOptions) -> None:
         "order": get_args(Order),
         "keep_checkpoints": get_args(Keep),
         "noise": get_args(Noise),
+        "scaling": get_args(Scaling),
         "drop_duplicates": (*get_args(Duplicates), None),
         "resample": (*get_args(Resampling), None),
     }

@@ -175,6 +175,7 @@ EVERYTHING = RunConfig(
     shuffle_labels=True,
     shuffle_seed=2,
     pca=5,
+    scaling="unit",
     augment=("flip", "crop"),
     members=3,
     epochs=2,

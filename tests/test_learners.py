@@ -514,6 +514,7 @@ def test_other_data_are_refused(forest: Run, tmp_path: Path) -> None:
         jo.resume(out, data=other)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(forest: Run, tmp_path: Path) -> None:
     # enough members that some are left when the first are done
     out = tmp_path / "study"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jaxorder.data.dataset import Dataset, Split, from_arrays
 from jaxorder.data.sources import load
+from jaxorder.data.standardize import standardization
 from jaxorder.data.transform import (
     Noise,
     Transformations,
@@ -581,3 +582,18 @@ class TestTransformed:
             transformed, made(), Transformations(classes="a,b", train_examples=60)
         )
         assert message.endswith("hold 52 examples of 2 classes; give 2 to 52")
+
+
+def test_bytes_may_be_scaled_to_the_unit_range() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(12) % 2
+    images = rng.integers(0, 256, (12, 4, 4, 1)).astype(np.uint8)
+    data = from_arrays("bytes", images, labels, images, labels)
+    found = transformed(data, Transformations(scaling="unit"))
+    assert found.digest == data.digest  # the same data, seen otherwise
+    scale = standardization(found.train.inputs, found.scaling)
+    assert ((images - scale.mean) / scale.deviation).max() <= 1
+    np.testing.assert_array_equal(scale.mean, 0)
+    floats = from_arrays("floats", images / 2, labels, images / 2, labels)
+    with pytest.raises(RequestError, match="--scaling unit: needs inputs that are by"):
+        transformed(floats, Transformations(scaling="unit"))

@@ -18,7 +18,7 @@ Inputs = (
     | Float32[np.ndarray, "example feature"]
     | Int32[np.ndarray, "example token"]
 )
-Scaling = Literal["each", "whole", "none"]
+Scaling = Literal["each", "whole", "unit", "none"]
 
 _RENUMBER = "number the classes with np.unique(labels, return_inverse=True)[1]"
 
@@ -119,7 +119,7 @@ class Dataset:
         class_names: One name a class, in the order of the labels.
         scaling: How inputs are brought to mean 0 and deviation 1: `each` channel or
             feature by its own, the `whole` by one deviation where their proportions
-            matter, or `none` for words.
+            matter; or `unit`, bytes from 0 to 1; or `none` for words.
         vocabulary: The words, by number; empty where the inputs are none.
         facts: What else is known of the data, as JSON values: what was done to them
             with which seed, how well any classifier can do.

@@ -32,8 +32,8 @@ def standardization(
         inputs: Training inputs, [example, height, width, channel] or
             [example, feature].
         scaling: Whether `each` has a deviation of its own; or the `whole` has one, the
-            root of their mean variance, so that proportions stay; or `none`, for
-            words: mean 0 and deviation 1.
+            root of their mean variance, so that proportions stay; or `unit`, for
+            bytes: mean 0 and deviation 255; or `none`, for words: 0 and 1.
 
     Returns:
         Both as float32.
@@ -45,6 +45,8 @@ def standardization(
     """
     if scaling == "none":
         return Standardization(np.zeros(1, np.float32), np.ones(1, np.float32))
+    if scaling == "unit":
+        return Standardization(np.zeros(1, np.float32), np.full(1, 255, np.float32))
     axes = tuple(range(inputs.ndim - 1))
     count = np.prod([inputs.shape[axis] for axis in axes])
     mean = inputs.sum(axis=axes, dtype=np.float64) / count

@@ -45,6 +45,7 @@ class Transformations:
         pca: Leading principal components to replace the inputs by.
         drop_duplicates: Which duplicates to drop.
         resize: Pixels to bring the images' sides to.
+        scaling: `standard`, as the data set says; or `unit`, bytes divided by 255.
 
     Raises:
         RequestError: The share is out of range, or labels are to be both shuffled and
@@ -62,6 +63,7 @@ class Transformations:
     pca: int | None = None
     drop_duplicates: Duplicates | None = None
     resize: int | None = None
+    scaling: str = "standard"
 
     def __post_init__(self):
         _check_share(self.label_noise)
@@ -81,7 +83,7 @@ def transformed(dataset: Dataset, wanted: Transformations) -> Dataset:
     Args:
         dataset: What to transform.
         wanted: What to do, always in the order resize, classes, duplicates, sizes,
-            labels, components.
+            labels, components, scaling.
 
     Returns:
         The transformed data set; the same where nothing is wanted.
@@ -105,7 +107,22 @@ def transformed(dataset: Dataset, wanted: Transformations) -> Dataset:
         dataset = label_noise(dataset, share, wanted.noise, seed)
     if wanted.shuffle_labels:
         dataset = shuffle_labels(dataset, wanted.shuffle_seed)
-    return dataset if wanted.pca is None else pca(dataset, wanted.pca)[0]
+    dataset = dataset if wanted.pca is None else pca(dataset, wanted.pca)[0]
+    return unit_range(dataset) if wanted.scaling == "unit" else dataset
+
+
+def unit_range(dataset: Dataset) -> Dataset:
+    """Let networks see bytes divided by 255, not moved to mean 0 and deviation 1.
+
+    Raises:
+        RequestError: The inputs are no bytes.
+    """
+    if dataset.train.inputs.dtype != np.uint8:
+        raise RequestError(
+            f"--scaling unit: needs inputs that are bytes, from 0 to 255; those of "
+            f"{dataset.name} are {dataset.train.inputs.dtype}"
+        )
+    return dataclasses.replace(dataset, scaling="unit")
 
 
 def keep_classes(dataset: Dataset, classes: str) -> Dataset:
