@@ -78,7 +78,8 @@ def convolve(
     method = _METHOD.get()
     if method == "native":
         return _direct(x, kernel, strides, pads)
-    if method == "patches":
+    if method == "patches" or (window == (1, 1) and x.dtype == jnp.float32):
+        # of single pixels it is a matrix product, gradients too, without more ado
         return _patches_times(x, kernel, strides, pads)
     x, kernel = alike(x, kernel)
     if method == "winograd" and _suits_winograd(x, window, strides, pads):
@@ -232,7 +233,7 @@ def _patches(
         for rows in tall
         for at in range(window[1])
     ]
-    return jnp.concatenate(parts, axis=-1)
+    return jnp.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
 
 def _placed(x: Array, axis: int, at: int, stride: int, count: int) -> Array:

@@ -120,6 +120,7 @@ def _forward(pads, x, kernel):
     return _in_blocks(pads, x, kernel), (x, kernel)
 
 
+@partial(jax.jit, static_argnums=0)
 def _backward(pads, saved, gradient):
     """Return both gradients, in one pass over blocks of images."""
     x, kernel = saved
@@ -150,6 +151,8 @@ def _backward(pads, saved, gradient):
 convolve.defvjp(_forward, _backward)
 
 
+# traced and lowered once for all layers of a shape, of which DenseNet-121 has many
+@partial(jax.jit, static_argnums=0)
 def _in_blocks(pads: Pads, x: Images, kernel: Kernel) -> Filtered:
     window = len(kernel)
     size = (
