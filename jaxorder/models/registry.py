@@ -106,6 +106,17 @@ def _norm(keys: Keys) -> Norm:
     return "none" if keys.flag("linear") else chosen
 
 
+def _initializer(keys: Keys) -> Initializer | None:
+    """Return how kernels are initialised; None: as each layer would.
+
+    Layers of convolutions double the variance for a ReLU that would halve it (He et al.
+    2015); of a linear network it would grow from layer to layer until it diverges.
+    """
+    if keys["init"] == "default" and keys.values.get("linear") == "true":
+        return INITIALIZERS["lecun"]
+    return keys.choice("init", INITIALIZERS)
+
+
 def _share(keys: Keys, key: str, below: float) -> float:
     return keys.number(key, 0.0, below, open_end=True)
 
@@ -385,7 +396,7 @@ def build(
     varied = [{"dropout": f"{share:g}"} for share in sorted(shares)] or [{}]
     asked = [Keys(f"--models {text}", {**values, **each}) for each in varied]
     modules = [known.module(keys, inputs, classes, dtype) for keys in asked]
-    init = asked[-1].choice("init", INITIALIZERS)
+    init = _initializer(asked[-1])
     # that of the largest share: layers drop relative to it
     return from_module(modules[-1], inputs, init, dropout=max(shares, default=0.0))
 
