@@ -72,13 +72,17 @@ def dense(units: int, dtype: DTypeLike, name: str) -> nn.Dense:
 
 
 class Conv(nn.Module):
-    """A convolution, by default of stride 1, of the image's size, and with a bias."""
+    """A convolution, by default of stride 1, of the image's size, and with a bias.
+
+    With `silent` its initial weights are zero, whatever initialiser was chosen.
+    """
 
     filters: int
     window: Size
     strides: Size = (1, 1)
     padding: Padding = "same"
     bias: bool = True
+    silent: bool = False
     dtype: DTypeLike = jnp.float32
 
     @nn.compact
@@ -86,6 +90,7 @@ class Conv(nn.Module):
         """Convolve images."""
         shape = (*self.window, x.shape[-1], self.filters)
         initial = _chosen.get() or nn.initializers.he_normal()
+        initial = nn.initializers.zeros if self.silent else initial
         kernel = self.param("kernel", initial, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         x = convolve(x, kernel, self.strides, self.padding)

@@ -1,6 +1,7 @@
 """From a model string to the two functions that the ensemble maps over members."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
@@ -103,6 +104,17 @@ def _norm(keys: Keys) -> Norm:
     """Return the normalisation, of which a linear network has none."""
     chosen = keys.choice("norm", NORMS)
     return "none" if keys.flag("linear") else chosen
+
+
+def _initializer(keys: Keys) -> Initializer | None:
+    """Return how kernels are initialised; None: as each layer would.
+
+    Layers of convolutions double the variance for a ReLU that would halve it (He et al.
+    2015); of a linear network it would grow from layer to layer until it diverges.
+    """
+    if keys["init"] == "default" and keys.values.get("linear") == "true":
+        return INITIALIZERS["lecun"]
+    return keys.choice("init", INITIALIZERS)
 
 
 def _share(keys: Keys, key: str, below: float) -> float:
@@ -373,7 +385,7 @@ def build(
     known, spec = architecture(text), parse_model(text)
     keys = Keys(f"--models {text}", {**known.keys, **spec.options})
     module = known.module(keys, inputs, classes, jnp.dtype(precision))
-    return from_module(module, inputs, keys.choice("init", INITIALIZERS))
+    return from_module(module, inputs, _initializer(keys))
 
 
 def _build_own(
@@ -491,18 +503,18 @@ def _flops(jaxpr: Jaxpr) -> Iterator[float]:
             yield params["length"] * sum(_flops(params["jaxpr"].jaxpr))
         elif name in ("dot_general", "conv_general_dilated"):
             out = equation.outvars[0].aval.shape
-            yield 2.0 * np.prod(out) * _summed(name, equation)
+            yield 2.0 * math.prod(out) * _summed(name, equation)
         else:
             yield from (f for inner in own.programs_in(params) for f in _flops(inner))
 
 
-def _summed(name: str, equation: Any) -> float:
+def _summed(name: str, equation: Any) -> int:
     """Return the products that each output is a sum of."""
     if name == "conv_general_dilated":
         kernel = equation.invars[1].aval.shape
-        return np.prod(kernel) / kernel[-1]
+        return math.prod(kernel[:-1])
     (axes, _), _ = equation.params["dimension_numbers"]
-    return np.prod([equation.invars[0].aval.shape[axis] for axis in axes])
+    return math.prod(equation.invars[0].aval.shape[axis] for axis in axes)
 
 
 def options_text(text: str) -> dict[str, str]:

@@ -20,7 +20,9 @@ class ResNet(nn.Module):
     with four times the filters. Images under 64 pixels enter by a 3x3 convolution of
     stride 1, larger ones by 7x7 of stride 2 and a 3x3 pooling of stride 2. The second,
     third and fourth stage halve the size, in their first 3x3 convolution, and double
-    the filters, with a 1x1 convolution beside.
+    the filters, with a 1x1 convolution beside. Without normalisation a block's last
+    convolution begins with zeros, as in Zhang et al. 2019 (arXiv:1901.09321): else
+    what is added doubles the variance block after block, and training diverges.
 
     Attributes:
         classes: Outputs.
@@ -71,7 +73,7 @@ class ResNet(nn.Module):
     ) -> Array:
         activate = self.activation or (lambda x: x)
         x = activate(self._normed(x, filters, 3, stride, f"first_{name}", training))
-        return self._normed(x, filters, 3, 1, f"second_{name}", training)
+        return self._normed(x, filters, 3, 1, f"second_{name}", training, last=True)
 
     def _bottleneck(
         self, x: Array, filters: int, stride: int, name: str, training: bool
@@ -79,20 +81,29 @@ class ResNet(nn.Module):
         activate = self.activation or (lambda x: x)
         x = activate(self._normed(x, filters, 1, 1, f"first_{name}", training))
         x = activate(self._normed(x, filters, 3, stride, f"second_{name}", training))
-        return self._normed(x, EXPANSION * filters, 1, 1, f"third_{name}", training)
+        filters *= EXPANSION
+        return self._normed(x, filters, 1, 1, f"third_{name}", training, last=True)
 
     def _normed(
-        self, x: Array, filters: int, size: int, stride: int, name: str, training: bool
+        self,
+        x: Array,
+        filters: int,
+        size: int,
+        stride: int,
+        name: str,
+        training: bool,
+        last: bool = False,
     ) -> Array:
         pad = size // 2
+        norm: Norm = "none" if self.activation is None else self.norm
         conv = Conv(
             filters,
             (size, size),
             strides=(stride, stride),
             padding=((pad, pad), (pad, pad)),
             bias=False,
+            silent=last and norm == "none",
             dtype=self.dtype,
             name=f"conv_{name}",
         )
-        norm: Norm = "none" if self.activation is None else self.norm
         return Normalise(norm, self.dtype, name=f"norm_{name}")(conv(x), training)
