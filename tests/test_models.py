@@ -14,6 +14,7 @@ from jaxorder.models import (
     Inputs,
     Model,
     build,
+    layer_flops,
     options_text,
     parameter_count,
 )
@@ -339,3 +340,48 @@ def test_networks_of_images_refuse_texts() -> None:
 def test_inputs_that_do_not_suit_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(RequestError, match="needs images of at least 4 x 4"):
         build("small_st_vgg", Inputs(shape), 10)
+
+
+@pytest.mark.parametrize("text", ["resnet18:width=8,norm=none", "resnet50:linear=true"])
+def test_blocks_without_normalisation_begin_by_adding_nothing(text: str) -> None:
+    params, _ = build(text, SMALL_IMAGE, 3).init(jax.random.key(0))
+    last = "conv_third" if "resnet50" in text else "conv_second"
+    for name, layer in params.items():
+        assert layer["kernel"].any() != name.startswith(last)
+
+
+def test_linear_networks_keep_the_variance_from_layer_to_layer() -> None:
+    """He's initial weights, made for a ReLU, would double it."""
+    for text, variance in (("", 2 / 288), (":linear=true", 1 / 288)):
+        params, _ = build(f"small_st_vgg{text}", SMALL_IMAGE, 3).init(jax.random.key(0))
+        assert params["conv_1"]["kernel"].var() == pytest.approx(variance, rel=0.1)
+
+
+def test_a_normalised_batch_has_the_gradient_of_its_definition() -> None:
+    """Against JAX's gradient of the formula, with two examples that only fill up."""
+    model = build(BATCH_NORM, SMALL_IMAGE, 3)
+    made, values = model.init(jax.random.key(0)), drawn(SMALL_IMAGE, 6)
+    real = np.arange(6) < 4
+
+    def by_definition(params: dict) -> jax.Array:
+        x = values.reshape(6, -1) @ params["dense_0"]["kernel"]
+        x = x + params["dense_0"]["bias"]
+        mean, variance = x[:4].mean(0), x[:4].var(0)
+        norm, output = params["norm_0"]["batch"], params["output"]
+        x = (x - mean) / jnp.sqrt(variance + 1e-5) * norm["scale"] + norm["bias"]
+        logits = jax.nn.relu(x) @ output["kernel"] + output["bias"]
+        return (logits**2).sum()
+
+    def found(params: dict) -> jax.Array:
+        logits, _ = model.train(params, made[1], values, jax.random.key(0), real)
+        return (logits**2).sum()
+
+    gradients = (jax.grad(f)(made[0]) for f in (by_definition, found))
+    close = partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-4)
+    jax.tree.map(close, *gradients)
+
+
+def test_the_products_of_a_recurrence_count_once_a_word() -> None:
+    model = build("bilstm_attention:width=9,embedding=8", TEXT, 3)
+    each_way = [7 * 2 * 8 * 36, 7 * 2 * 8 * 36, 7 * 2 * (2 * 9 * 36)]
+    assert layer_flops(model) == [*each_way, 7 * 2 * 9, 2 * 9 * 3]
