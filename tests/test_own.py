@@ -330,7 +330,11 @@ def test_factories_are_found_in_files_and_packages(
 
 
 def test_a_factory_is_given_numbers_and_truth_values(nets: Path) -> None:
-    build("nets.py:make:a=0.5,b=true,c=-1e-3", Inputs((8, 8, 1)), 4)
+    # the factory fails where a key is neither
+    made = build("nets.py:make:a=0.5,b=true,c=-1e-3", Inputs((8, 8, 1)), 4)
+    assert made.init(jax.random.key(0))[0]["Dense_0"]["bias"].shape == (4,)
+    with pytest.raises(RequestError, match="calling make failed: AssertionError"):
+        build("nets.py:make:a=half", Inputs((8, 8, 1)), 4)
 
 
 def test_a_factory_may_take_the_precision(nets: Path) -> None:
