@@ -491,6 +491,10 @@ def test_a_run_grows_only(tmp_path: Path) -> None:
             {"disjoint": 200},
             "--disjoint 200: more parts than the 101 training examples",
         ),
+        (
+            {"freeze": ("init", "order")},
+            "--freeze init order: nothing would set the members of mlp:widths=16 apart",
+        ),
         ({"resample": "features"}, "networks take --resample bootstrap"),
         (
             {"vary": ("momentum=0.1,0.2",), "optimizer": "adam"},

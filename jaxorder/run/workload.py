@@ -142,6 +142,8 @@ def prepare(
     config = config.with_defaults(architecture(config.model).training)
     check_variation(config)
     recipe = _recipe(config, dataset, module)
+    if vectors is None and recipe.model.identity is None:
+        check_alike(config)
     recorded = choose_recorded(dataset, config.record_examples)
     snapshots = snapshot_steps(config.snapshots, recipe.steps_per_epoch, config.epochs)
     arrangement = arrange(dataset, recorded, config, devices, vectors)
@@ -207,6 +209,26 @@ def check_variation(config: RunConfig) -> None:
         raise RequestError(
             f"--vary momentum: {config.model} is trained by {config.optimizer}, which "
             "has none; give --optimizer momentum"
+        )
+
+
+def check_alike(config: RunConfig) -> None:
+    """Refuse members that nothing sets apart: they would agree with themselves.
+
+    Raises:
+        RequestError: Where their streams are frozen and no option varies.
+    """
+    frozen = {*config.freeze, *(["order"] if config.order == "shared" else [])}
+    drops = float(options_text(config.model).get("dropout", 0)) > 0
+    apart = [
+        *({"init", "order"} - frozen),
+        *(["dropout"] if drops and "dropout" not in frozen else []),
+        *(["augment"] if config.augment and "augment" not in frozen else []),
+    ]
+    if config.members > 1 and not (apart or config.vary or differ(config)):
+        raise RequestError(
+            f"--freeze {' '.join(config.freeze)}: nothing would set the members of "
+            f"{config.model} apart; freeze fewer streams, or give --members 1"
         )
 
 
