@@ -1,6 +1,8 @@
 """Networks of the user's own: how they are found, called, convolved and told apart."""
 
 import json
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,16 @@ def upwards(classes):
         return x.reshape(len(x), -1)
 
     return nn.Sequential([nn.ConvTranspose(2, (3, 3)), tall, nn.Dense(classes)])
+"""
+SQUARE = """
+import flax.linen as nn
+
+
+def make(classes):
+    first = nn.initializers.orthogonal()
+    flat = lambda x: x.reshape(len(x), -1)
+    wide = [nn.Dense(400, kernel_init=first) for _ in range(4)]
+    return nn.Sequential([flat, *wide, nn.Dense(classes)])
 """
 SMALL: dict[str, Any] = {
     "data": "digits",
@@ -527,3 +539,14 @@ def test_a_plan_says_which_convolutions_it_cannot_run(nets: Path) -> None:
     covered, not_covered = plan_study(options, ["nets.py:make", "nets.py:upwards"])
     assert "outside of nn.Conv" not in covered.plan.why
     assert "has convolutions outside of nn.Conv" in not_covered.plan.why
+
+
+def test_orthogonal_first_weights_under_vmap_do_not_wait_forever(
+    tmp_path: Path,
+) -> None:
+    # QR decompositions of several matrices took all threads of several devices
+    (tmp_path / "square.py").write_text(SQUARE)
+    command = [sys.executable, "-m", "jaxorder", "run", "--data", "digits"]
+    command += ["--models", f"{tmp_path}/square.py:make", "--members", "8"]
+    command += ["--epochs", "1", "--plan", "vmap", "--out", str(tmp_path / "run")]
+    subprocess.run([*command, "--quiet"], check=True, timeout=100)

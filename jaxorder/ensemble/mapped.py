@@ -71,7 +71,9 @@ class Ensemble:
             put = partial(self._put, spec=SHARED)
             self._data = Streamed(recipe, examples, window, put)
         train, evaluate = plan.train, plan.evaluate
-        self._init = self._mapped(partial(member.init, recipe), train, 1, 0)
+        self._init = self._mapped(
+            partial(member.init, recipe), _first(plan, devices[0].platform), 1, 0
+        )
         self._order = self._mapped(partial(member.epoch_order, recipe), train, 1, 1)
         self._train = self._mapped(
             partial(member.train_steps, recipe), train, 3, 3, donate=True
@@ -282,6 +284,15 @@ class Ensemble:
             # a state that comes from a step instead of from the host
             out_shardings=NamedSharding(self._mesh, OVER_MEMBERS),
         )
+
+
+def _first(plan: Plan, platform: str) -> Lowering:
+    """Return how first weights are drawn.
+
+    On a CPU one after the other: orthogonal ones are a QR decomposition, and those of
+    several matrices wait for threads that several devices have already taken, forever.
+    """
+    return Lowering("sequential", "native") if platform == "cpu" else plan.train
 
 
 def _over_members(
