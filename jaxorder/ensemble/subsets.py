@@ -31,6 +31,15 @@ def differ(config: RunConfig) -> bool:
     )
 
 
+def sizes_differ(config: RunConfig, examples: int) -> bool:
+    """Whether members are trained on different numbers of the training examples.
+
+    As `most_examples`, it does not depend on how many members there are.
+    """
+    parts = config.disjoint or config.folds
+    return "subset" in parse_vary(config.vary) or bool(parts and examples % parts)
+
+
 def most_examples(config: RunConfig, examples: int) -> int:
     """Return how many examples the member with the most of them may be trained on.
 

@@ -7,7 +7,12 @@ from jaxtyping import Array, Float, Int
 
 from jaxorder.config import RunConfig, varied
 from jaxorder.ensemble.streams import Streams, member_streams
-from jaxorder.ensemble.subsets import differ, most_examples, training_positions
+from jaxorder.ensemble.subsets import (
+    differ,
+    most_examples,
+    sizes_differ,
+    training_positions,
+)
 
 
 class Traits(NamedTuple):
@@ -20,7 +25,7 @@ class Traits(NamedTuple):
         streams: Keys of the random streams.
         values: Options that vary over members, by field.
         positions: Training examples of its own, filled up with position 0.
-        examples: How many of them count.
+        examples: How many of them count, where members have different numbers.
         vector: Which of the vectors of labels it is trained towards.
     """
 
@@ -77,5 +82,7 @@ def member_traits(
     positions = np.zeros((members, most_examples(config, len(labels))), np.int32)
     for row, at in zip(positions, own, strict=True):
         row[: len(at)] = at
-    counts = np.array([len(at) for at in own], np.int32)
-    return traits._replace(positions=positions, examples=counts)
+    traits = traits._replace(positions=positions)
+    if not sizes_differ(config, len(labels)):
+        return traits
+    return traits._replace(examples=np.array([len(at) for at in own], np.int32))

@@ -35,7 +35,7 @@ from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
-from jaxorder.ensemble.subsets import differ, most_examples
+from jaxorder.ensemble.subsets import differ, most_examples, sizes_differ
 from jaxorder.ensemble.traits import drawn_traits
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
@@ -176,10 +176,10 @@ def _recipe(config: RunConfig, dataset: Dataset, module: Any) -> Recipe:
     # a larger batch would only be padding
     batch_size = min(config.batch_size, most)
     per_epoch = -(-most // batch_size)
-    if differ(config) and per_epoch > MOST_STEPS:
+    if sizes_differ(config, pool) and per_epoch > MOST_STEPS:
         raise RequestError(
             f"--batch-size {batch_size}: {per_epoch:,} steps an epoch; members with "
-            f"examples of their own take at most {MOST_STEPS:,}; give larger batches"
+            f"more and fewer examples take at most {MOST_STEPS:,}; give larger batches"
         )
     return Recipe(
         model,
