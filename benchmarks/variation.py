@@ -4,11 +4,13 @@
 
 Rows are those of `benchmarks.throughput`. Ensembles take turns in one run; a ratio is
 that of two neighbouring turns, and its median over turns is printed with the first and
-third quartile. `values`: learning rate, momentum, weight decay and label smoothing vary
-(wanted: at most 1.05). `bootstrap`: each member's own sample, as large as the whole
-(likewise). `tenth`: each member on its own tenth of the examples (wanted: 0.1, and what
-an epoch costs beside its steps). `shares`: members on 10%, 20% .. 90% (wanted: their
-mean, 0.5).
+third quartile. Members that take as many steps as the plain ones are mapped as these
+are; the others have a plan of their own. `values`: learning rate, momentum, weight
+decay and label smoothing vary, all members of the plain ensemble having the second
+value of each (wanted: at most 1.05). `bootstrap`: each member's own sample, as large as
+the whole (likewise). `tenth`: each member on its own tenth of the examples (wanted:
+0.1, and what an epoch costs beside its steps). `shares`: members on 10%, 20% .. 90%
+(wanted: their mean, 0.5).
 """
 
 import json
@@ -16,12 +18,13 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from cyclopts import App, Parameter
 
 from benchmarks.ways import MOMENTUM, RATE, ROWS, workload
 from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.plan import Plan
 from jaxorder.run.workload import Workload
 
 app = App(
@@ -31,19 +34,35 @@ app = App(
     default_parameter=Parameter(consume_multiple=True, negative=()),
 )
 TURN_SECONDS = 1.0
-VALUES = (
-    f"learning-rate={RATE},{RATE / 2}",
-    f"momentum={MOMENTUM},0.8",
-    "weight-decay=0,1e-4",
-    "label-smoothing=0,0.1",
-)
-SHARES = ("subset=" + ",".join(f"0.{tenth}" for tenth in range(1, 10)),)
-OWN: dict[str, Any] = {"learning_rate": None, "momentum": 0.9}
-ENSEMBLES: dict[str, tuple[int, dict[str, Any]]] = {
-    "values": (16, {"vary": VALUES, **OWN}),
-    "bootstrap": (8, {"resample": "bootstrap"}),
-    "tenth": (8, {"subset": 0.1}),
-    "shares": (18, {"vary": SHARES}),
+VALUES = {
+    "learning_rate": (RATE, RATE / 2),
+    "momentum": (MOMENTUM, 0.8),
+    "weight_decay": (0.0, 1e-4),
+    "label_smoothing": (0.0, 0.1),
+}
+
+
+class Varied(NamedTuple):
+    """Members that differ, and what the plain ensemble has instead."""
+
+    members: int
+    options: dict[str, Any]
+    plain: dict[str, Any]
+    as_long: bool  # as many steps an epoch
+
+
+def _values() -> Varied:
+    vary = [f"{k}={a},{b}" for k, (a, b) in VALUES.items()]
+    own = {"vary": tuple(vary), "learning_rate": None, "momentum": 0.9}
+    return Varied(2 ** len(VALUES), own, {k: b for k, (_, b) in VALUES.items()}, True)
+
+
+SHARES = "subset=" + ",".join(f"0.{tenth}" for tenth in range(1, 10))
+ENSEMBLES = {
+    "values": _values(),
+    "bootstrap": Varied(8, {"resample": "bootstrap"}, {}, True),
+    "tenth": Varied(8, {"subset": 0.1}, {}, False),
+    "shares": Varied(18, {"vary": (SHARES,)}, {}, False),
 }
 
 
@@ -55,12 +74,8 @@ def main(
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
     """Measure and print."""
-    spread_over_cores(max(members for members, _ in ENSEMBLES.values()))
-    found = [
-        measure(row, name, members, options, turns)
-        for row in rows
-        for name, (members, options) in ENSEMBLES.items()
-    ]
+    spread_over_cores(max(each.members for each in ENSEMBLES.values()))
+    found = [measure(row, name, turns) for row in rows for name in ENSEMBLES]
     if as_json:
         print(json.dumps({"schema": 1, "ratios": found}, indent=1))
         return
@@ -72,13 +87,12 @@ def main(
         )
 
 
-def measure(
-    row: str, name: str, members: int, options: dict[str, Any], turns: int
-) -> dict[str, Any]:
+def measure(row: str, name: str, turns: int) -> dict[str, Any]:
     """Return the time of an epoch over that of a plain ensemble, measured in turns."""
-    # each planned for itself, the other by the same plan
-    plain = workload(ROWS[row], members)
-    varied = workload(ROWS[row], members, **options)
+    members, options, usual, as_long = ENSEMBLES[name]
+    plain = workload(ROWS[row], members, **usual)
+    plan = named_plan(plain.plan) if as_long else "auto"
+    varied = workload(ROWS[row], members, plan=plan, **options)
     runs = [epochs(plain), epochs(varied)]
     count = max(1, int(TURN_SECONDS / runs[0](1)))
     times = [[run(count) for run in runs] for _ in range(turns)]
@@ -92,6 +106,13 @@ def measure(
         "high": ratios[-1 - len(ratios) // 4],
         "plain_ms": 1e3 * statistics.median(usual for usual, _ in times),
     }
+
+
+def named_plan(plan: Plan) -> str:
+    """Return the name that asks for a plan."""
+    train = plan.train
+    size = f",size={train.chunk}" if train.members == "chunks" else ""
+    return f"{train.members}:convolution={train.convolution}{size}"
 
 
 def epochs(work: Workload) -> Callable[[int], float]:
