@@ -436,6 +436,26 @@ def test_an_estimate_by_hand(digits) -> None:
     assert plan.seconds == pytest.approx(0.75 + 5 * (12 * 0.003 + 3 * 0.007))
 
 
+@pytest.mark.parametrize(
+    ("members", "ms", "wanted", "block"),
+    [
+        ("sequential", 0.01, None, 300),  # 100 ms hold more than there are
+        ("sequential", 1.0, None, 100),
+        ("sequential", 50.0, None, 32),  # no fewer
+        ("sequential", 50.0, 70, 70),  # named by the user
+        ("vmap", 50.0, None, 300),
+    ],
+)
+def test_members_in_sequence_come_in_blocks_of_short_steps(
+    digits, members: Any, ms: float, wanted: int | None, block: int
+) -> None:
+    asked = job(digits, members=300, block_members=wanted)
+    way = Lowering(members, "native")
+    trials = (Trial("train", way, 20, ms), Trial("evaluate", way, 256, 1.0))
+    rule = dataclasses.replace(rule_of(asked), block=wanted or 300)
+    assert planner.fastest(asked, rule, trials).block == block
+
+
 def test_operations_by_hand() -> None:
     dense = build("mlp:widths=3", Inputs((2, 2, 1)), 5)
     assert layer_flops(dense) == [2 * 4 * 3, 2 * 3 * 5]

@@ -49,6 +49,9 @@ WORTH_SECONDS = 30.0
 FLOPS_A_SECOND = 5e10
 MARGIN = 1.05  # another way must be so much faster than the rule's: trials are noisy
 CHUNK = 8
+# Members in sequence go through a block for each call of some seconds, and their states
+# are copied there and back: a step of all should be short, but a block not too small.
+STEP_SECONDS, LEAST_BLOCK = 0.1, 32
 FORMAT = 2  # of what is kept, and of what is tried
 PACKAGES = ("jaxorder", "jax", "jaxlib", "flax", "optax")
 
@@ -165,6 +168,7 @@ def fastest(job: Job, rule: Plan, trials: tuple[Trial, ...]) -> Plan:
         rule,
         train=train.lowering,
         evaluate=evaluate.lowering,
+        block=_short_block(job, rule.block, train),
         evaluate_batch=evaluate.batch,
         why=f"{train.lowering}, on {_counted(rule.devices)}: {_ms(train):.3g} ms a "
         f"member-step, {fastest}",
@@ -181,6 +185,13 @@ def _best(trials: list[Trial], rule: Lowering) -> Trial | None:
         key=lambda t: _ms(t) * (1 if t.lowering == rule else MARGIN),
         default=None,
     )
+
+
+def _short_block(job: Job, block: int, train: Trial) -> int:
+    """Return the members of a pass: fewer, where a step of all would take long."""
+    if job.config.block_members or train.lowering.members != "sequential":
+        return block
+    return min(block, max(LEAST_BLOCK, int(1e3 * STEP_SECONDS / _ms(train))))
 
 
 def _ms(trial: Trial) -> float:
