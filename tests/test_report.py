@@ -6,7 +6,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -623,8 +623,26 @@ def test_many_runs_are_summed_up(study: Path) -> None:
     assert isinstance(scatters, Plate)
     assert len(table.rows) == 15
     assert len(scatters.pictures) == 3
-    assert scatters.caption[-1] == "3 of 15 pairs are drawn."
+    assert "3 of 15 pairs are drawn: the least alike" in scatters.caption[-1]
     assert "Shared seeds" in table.note
+
+
+def test_pairs_that_share_the_order_and_pairs_that_do_not_are_some(
+    study: Path,
+) -> None:
+    many = [
+        measure(run, f"{run.name} {i}", 20)
+        for i in range(2)
+        for run in open_runs(study)
+    ]
+    rows = named_pairs([(run.run, run.name) for run in many], "test")
+    assert rows[0].comparison is not None
+    apart = replace(rows[0].comparison, spearman=Interval(0.1, 0.0, 0.2))
+    lower = replace(rows[0], comparison=apart)
+    *_, shared = findings(many, [lower, *rows[1:]])
+    (answer,) = shared.answers
+    assert (answer.verdict, answer.word) == ("undecided", "some do")
+    assert "14 have a rank correlation above 0.5" in answer.text
 
 
 def test_the_report_needs_no_jax() -> None:

@@ -126,11 +126,26 @@ def _pair_cells(pair: PairRow) -> list[str]:
     ]
 
 
+def _extremes(rows: list[list[PairRow]]) -> list[list[PairRow]]:
+    """Return all pairs if few, else the least alike, the middle and the most alike."""
+    if len(rows) <= _SCATTERS:
+        return rows
+    alike = sorted(rows, key=lambda row: np.nan_to_num(row[0].spearman.estimate))
+    return [alike[0], alike[len(alike) // 2], alike[-1]]
+
+
 def _scatter_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
     by_names = {name: [p for p in pairs if _names(p) == name] for name in _all(pairs)}
-    shown = list(by_names.values())[:_SCATTERS]
+    shown = _extremes(list(by_names.values()))
     left = len(by_names) - len(shown)
-    more = [f"{len(shown)} of {len(by_names)} pairs are drawn."] if left else []
+    more = (
+        [
+            f"{len(shown)} of {len(by_names)} pairs are drawn: the least alike, the "
+            "middle one and the most alike."
+        ]
+        if left
+        else []
+    )
     model = drawn_nouns(drawn).model
     return Plate(
         f"Is what one {model} learns early learned early by the other?",

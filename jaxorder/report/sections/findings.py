@@ -238,12 +238,14 @@ def _range(pairs: Sequence[PairRow]) -> Answer:
         return Answer("undefined", "No pair could be compared.")
     found.sort(key=lambda pair: pair.spearman.estimate)
     verdicts: list[Verdict] = [_shared(pair.spearman) for pair in pairs]
+    differ = "yes" in verdicts and "no" in verdicts
     return Answer(
         verdicts[0] if len(set(verdicts)) == 1 else "undecided",
         f"of {len(pairs)} pairs, {verdicts.count('yes')} have a rank correlation "
         f"above {SHARED} on the test examples and {verdicts.count('no')} below it, "
         f"with their whole intervals; {_extreme('the least', found[0])}, "
         f"{_extreme('the largest', found[-1])}.",
+        word="some do" if differ else "",
     )
 
 
