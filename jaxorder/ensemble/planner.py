@@ -43,6 +43,7 @@ from jaxorder.models.conv import Method, convolutions
 Measure = Literal["always", "if long"]
 
 TRIAL_MEMBERS = 64  # a trial of more would take longer and say the same
+TRIAL_BATCHES = 2  # of evaluation: more take as long each
 TRIAL_SECONDS, TRIAL_TURNS = 0.25, 5
 # A run shorter than this, at a speed that any way reaches, is not worth trials.
 WORTH_SECONDS = 30.0
@@ -313,7 +314,7 @@ def _tried(
 
 
 def _try_train(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
-    ensemble, held, members = _begun(job, plan)
+    ensemble, held, members = _begun(job, plan, job.examples(plan.evaluate_batch))
     order = ensemble.order(0)
     compiled, trial = _compiled(
         ensemble.lower("train", held[0], order), plan, empty, memory
@@ -328,7 +329,9 @@ def _try_train(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
 
 
 def _try_evaluate(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
-    ensemble, held, members = _begun(job, plan)
+    data = job.examples(plan.evaluate_batch)
+    few = data._replace(evaluated=data.evaluated[:1, :TRIAL_BATCHES])
+    ensemble, held, members = _begun(job, plan, few)
     lowered = ensemble.lower("evaluate", held[0], ensemble.order(0))
     _, trial = _compiled(lowered, plan, empty, memory)
 
@@ -336,12 +339,12 @@ def _try_evaluate(job: Job, plan: Plan, empty: Trial, memory: int) -> Trial:
         for _ in range(count):
             ensemble.predict_group(held[0], 0)
 
-    seconds = ensemble.groups * _seconds(groups, 100)
+    parts = data.evaluated.size / few.evaluated.size
+    seconds = parts * _seconds(groups, 100)
     return dataclasses.replace(trial, ms=1e3 * seconds / members)
 
 
-def _begun(job: Job, plan: Plan) -> tuple[Ensemble, list[Any], int]:
-    data = job.examples(plan.evaluate_batch)
+def _begun(job: Job, plan: Plan, data: Examples) -> tuple[Ensemble, list[Any], int]:
     ensemble = Ensemble(job.recipe, job.config, plan, data, job.devices, job.window)
     members = min(plan.block, TRIAL_MEMBERS)
     ensemble.begin(0, members)
