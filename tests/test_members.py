@@ -559,3 +559,21 @@ def test_a_learner_grows_and_records_its_parts(tmp_path: Path) -> None:
     seen = many.record("train").trained_on.values
     for row, own in zip(seen, positions, strict=True):
         assert_equal(np.flatnonzero(row), np.unique(own))
+
+
+@pytest.mark.parametrize(
+    ("options", "differ"),
+    [
+        ({"subset": 0.5}, False),
+        ({"resample": "bootstrap"}, False),
+        ({"vary": ("subset=0.1,0.9",)}, True),
+        ({"folds": 5}, False),
+        ({"folds": 7}, True),  # 100 examples leave 2 over
+    ],
+)
+def test_only_members_of_different_sizes_count_their_own_examples(
+    options: dict[str, Any], differ: bool
+) -> None:
+    found = member_traits(config(**options), np.arange(100) % 10, 0, 0, 7)
+    assert found.positions is not None
+    assert (found.examples is not None) == differ

@@ -72,7 +72,10 @@ class Ensemble:
             self._data = Streamed(recipe, examples, window, put)
         train, evaluate = plan.train, plan.evaluate
         self._init = self._mapped(
-            partial(member.init, recipe), _first(plan, devices[0].platform), 1, 0
+            partial(member.init, recipe),
+            _init_lowering(plan, devices[0].platform),
+            1,
+            0,
         )
         self._order = self._mapped(partial(member.epoch_order, recipe), train, 1, 1)
         self._train = self._mapped(
@@ -286,7 +289,7 @@ class Ensemble:
         )
 
 
-def _first(plan: Plan, platform: str) -> Lowering:
+def _init_lowering(plan: Plan, platform: str) -> Lowering:
     """Return how first weights are drawn.
 
     On a CPU one after the other: orthogonal ones are a QR decomposition, and those of

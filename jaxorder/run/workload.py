@@ -355,7 +355,7 @@ def work_layout(work: Workload) -> record.Layout:
         *(work.config, work.dataset, work.recorded, work.steps),
         *(work.recipe.steps_per_epoch, work.plan.block, work.vectors),
     )
-    if "train_examples" not in made.members:
+    if not sizes_differ(work.config, work.recipe.pool):
         return made
     steps = record.Named(_member_steps(work, made), ("snapshot", "member"))
     return replace(made, members={**made.members, "member_step": steps})
