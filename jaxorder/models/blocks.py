@@ -23,7 +23,8 @@ def block_size(examples: int, image_bytes: int, cache_bytes: int) -> int:
 
 def cut(x: Images, block: int) -> Blocks:
     """Cut a batch into blocks; images of zeros fill the last."""
-    x = jnp.pad(x, ((0, -len(x) % block), (0, 0), (0, 0), (0, 0)))
+    if filling := -len(x) % block:
+        x = jnp.pad(x, ((0, filling), (0, 0), (0, 0), (0, 0)))
     return x.reshape(-1, block, *x.shape[1:])
 
 

@@ -29,6 +29,7 @@ CACHE_BYTES = 1_500_000
 # Below these the transforms cost more than the multiplications that they save.
 LEAST_SAVING = 2.0
 LEAST_CHANNELS = 5
+NO_PADS = ((0, 0), (0, 0))
 WINOGRAD = [(window, window) for window in winograd.WINDOWS]
 
 Size = tuple[int, int]
@@ -74,7 +75,7 @@ def convolve(
     pads = explicit_pads(padding, x.shape[1:3], window, strides)
     if any(max(pad) >= width for pad, width in zip(pads, window, strict=True)):
         # the gradient that jaxlib 0.10.2's CPU then gives is wrong, and not repeatable
-        x, pads = jnp.pad(x, ((0, 0), *pads, (0, 0))), ((0, 0), (0, 0))
+        x, pads = jnp.pad(x, ((0, 0), *pads, (0, 0))), NO_PADS
     method = _METHOD.get()
     if method == "native":
         return _direct(x, kernel, strides, pads)
@@ -226,7 +227,8 @@ def _patches(
 ) -> Float[Array, "example rows columns patch"]:
     """Return the values under each placing of the window, in the kernel's order."""
     out = output_size(x.shape[1:3], window, strides, pads)
-    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    if pads != NO_PADS:
+        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
     tall = [_placed(x, 1, at, strides[0], out[0]) for at in range(window[0])]
     parts = [
         _placed(rows, 2, at, strides[1], out[1])
@@ -280,7 +282,7 @@ def _input_gradient(gradient, kernel, size, strides, pads):
         spread.append((low, size[axis] + window - 1 - spaced - low, stride - 1))
     zero = jnp.zeros((), gradient.dtype)
     spread_out = lax.pad(gradient, zero, [*spread, (0, 0, 0)])
-    return _direct(spread_out, flipped, (1, 1), ((0, 0), (0, 0)))
+    return _direct(spread_out, flipped, (1, 1), NO_PADS)
 
 
 def _kernel_gradient(x, gradient, window, strides, pads):
@@ -397,7 +399,7 @@ def _over_windows(
     combine: Callable[[Array, Array], Array], x: Images, window: Size, strides: Size
 ) -> Pooled:
     """Combine the values of windows that overlap, their rows first."""
-    rows, columns = output_size(x.shape[1:3], window, strides, ((0, 0), (0, 0)))
+    rows, columns = output_size(x.shape[1:3], window, strides, NO_PADS)
     x = reduce(
         combine, [_placed(x, 1, at, strides[0], rows) for at in range(window[0])]
     )
