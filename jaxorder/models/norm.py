@@ -85,15 +85,26 @@ class BatchNorm(nn.Module):
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
         if not training:
-            factor = scale * lax.rsqrt(variance.value + EPSILON)
-            return ((x - mean.value) * factor + bias).astype(self.dtype)
+            y = _by_statistics(x, scale, bias, mean.value, variance.value)
+            return y.astype(self.dtype)
         real = padded_examples()
         weights = jnp.ones(len(x)) if real is None else jnp.asarray(real, jnp.float32)
         weights = weights.reshape(-1, *[1] * (x.ndim - 1))
         y, *found = _by_batch(*alike(x, scale, bias, weights))
         for kept, new in zip((mean, variance), found, strict=True):
-            kept.value = MOMENTUM * kept.value + (1 - MOMENTUM) * new
+            kept.value = _moved(kept.value, new)
         return y.astype(self.dtype)
+
+
+# Jitted functions are traced and lowered once for all layers of a shape.
+@jax.jit
+def _by_statistics(x: Array, scale: Array, bias: Array, mean: Array, variance: Array):
+    return (x - mean) * (scale * lax.rsqrt(variance + EPSILON)) + bias
+
+
+@jax.jit
+def _moved(kept: Array, new: Array) -> Array:
+    return MOMENTUM * kept + (1 - MOMENTUM) * new
 
 
 @jax.custom_vjp
@@ -108,6 +119,7 @@ def _by_batch(
     return _by_batch_forward(x, scale, bias, weights)[0]
 
 
+@jax.jit
 def _by_batch_forward(x, scale, bias, weights):
     values = x.astype(jnp.float32)
     share = weights / (weights.sum() * math.prod(x.shape[1:-1]))
@@ -119,6 +131,7 @@ def _by_batch_forward(x, scale, bias, weights):
     return (y, mean, variance), (x, scale, mean, inverse, share)
 
 
+@jax.jit
 def _by_batch_backward(saved, gradients):
     x, scale, mean, inverse, share = saved
     gradient = gradients[0]
