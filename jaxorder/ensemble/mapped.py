@@ -1,6 +1,7 @@
 """The one place where members are mapped: over devices, and on each of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from jaxorder.config import RunConfig
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
+from jaxorder.ensemble.packing import pack_like, packed_model, unpack
 from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.ensemble.stream import Resident, Streamed
 from jaxorder.ensemble.traits import member_traits
@@ -56,6 +58,7 @@ class Ensemble:
         devices: Devices,
         window: int | None = None,
     ) -> None:
+        recipe = replace(recipe, model=packed_model(recipe.model))
         self._recipe = recipe
         self._config = config
         self._plan = plan
@@ -186,11 +189,13 @@ class Ensemble:
 
     def to_host(self, tree: PyTree) -> Any:
         """Return arrays over members as numpy arrays, without the filling members."""
-        return jax.tree.map(lambda x: np.asarray(x)[self._found], tree)
+        on_host = jax.tree.map(lambda x: np.asarray(x)[self._found], tree)
+        return unpack(on_host)
 
-    def from_host(self, tree: PyTree) -> Any:
-        """Return numpy arrays over members on the devices, filled up."""
-        return self._put_members(tree)
+    def from_host(self, state: MemberState) -> MemberState:
+        """Return members that are numpy arrays on the devices, filled up."""
+        like = jax.eval_shape(self.init)
+        return self._put_members(pack_like(like, state))
 
     def compilations(self) -> dict[str, int]:
         """Return how often each mapped function was compiled."""
