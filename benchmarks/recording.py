@@ -19,8 +19,9 @@ from cyclopts import App
 from jaxorder.config import RunConfig
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.record import BlockWriter, read_commit
+from jaxorder.run.description import create
 from jaxorder.run.training import load_for
-from jaxorder.run.workload import create, prepare
+from jaxorder.run.workload import prepare
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from jaxorder.run.watch import Tick
 
 if TYPE_CHECKING:
-    from jaxorder.run.training import Work
+    from jaxorder.run.execution import Work
 
 LINE_SECONDS = 10.0
 

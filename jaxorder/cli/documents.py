@@ -17,8 +17,8 @@ from jaxorder.run.folder import Run
 if TYPE_CHECKING:
     from jaxorder.data import Dataset
     from jaxorder.ensemble.plan import Plan
+    from jaxorder.run.execution import Work
     from jaxorder.run.learning import Learning
-    from jaxorder.run.training import Work
     from jaxorder.run.workload import Workload
 
 

@@ -1,4 +1,4 @@
-"""Studies and runs from the request to the finished record."""
+"""What users ask for: to train, resume and grow runs and studies."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
@@ -6,10 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxorder import record
 from jaxorder.config import (
     SCHEMA,
     RunConfig,
@@ -20,17 +18,15 @@ from jaxorder.config import (
     to_json,
 )
 from jaxorder.data import Dataset, Transformations, load
-from jaxorder.ensemble.devices import Devices, spread_over_cores
+from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.learners import is_learner
 from jaxorder.models import object_name
-from jaxorder.run import learning
 from jaxorder.run.arrange import Vectors
-from jaxorder.run.block import BlockTraining
+from jaxorder.run.execution import Work, begin, execute, prepared, reopened
 from jaxorder.run.folder import (
-    CONFIG,
     STUDY,
     Run,
     is_run,
@@ -38,34 +34,8 @@ from jaxorder.run.folder import (
     open_runs,
     read_study,
 )
-from jaxorder.run.growth import (
-    check_growth,
-    describe_growth,
-    make_room,
-    with_members,
-)
-from jaxorder.run.interruption import Interruption
-from jaxorder.run.learning import (
-    Learning,
-    all_versions,
-    create_learning,
-    learn_members,
-    learning_layout,
-    prepare_learner,
-)
-from jaxorder.run.watch import Tick, Watch, unwatched
-from jaxorder.run.workload import (
-    Workload,
-    check_data,
-    create,
-    machine,
-    prepare,
-    reopen,
-    versions,
-    work_layout,
-)
-
-Work = Workload | Learning
+from jaxorder.run.growth import check_growth, describe_growth
+from jaxorder.run.watch import Watch, unwatched
 
 
 def train(
@@ -114,9 +84,9 @@ def train(
     devices = spread_over_cores(config.members)
     dataset = dataset or load_for(config)
     vectors = None if labels is None else check_vectors(labels, dataset)
-    work = _prepared(config, dataset, devices, vectors=vectors, module=module)
+    work = prepared(config, dataset, devices, vectors=vectors, module=module)
     with _resumable(out):
-        return _begin(out, work, watch)
+        return begin(out, work, watch)
 
 
 def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
@@ -193,7 +163,7 @@ def run_study(
             {"schema": SCHEMA, "models": list(models), "options": to_json(options)},
         )
     with _resumable(out):
-        return [_begin(out / folder_name(w.config.model), w, watch) for w in works]
+        return [begin(out / folder_name(w.config.model), w, watch) for w in works]
 
 
 def plan_study(
@@ -216,38 +186,7 @@ def plan_study(
     devices = spread_over_cores(options.members)
     dataset = load_for(options)
     configs = [RunConfig.of_study(options, model) for model in models]
-    return [_prepared(c, dataset, devices, measure) for c in configs]
-
-
-def _prepared(
-    config: RunConfig,
-    dataset: Dataset,
-    devices: Devices,
-    measure: Measure = "if long",
-    **given: Any,
-) -> Work:
-    """Work out a run; `given` are the vectors of labels and the module of `prepare`."""
-    if not is_learner(config.model):
-        return prepare(config, dataset, devices, measure=measure, **given)
-    if given.get("vectors") is not None:
-        raise RequestError(
-            f"labels: only members that are networks have labels of their own, not "
-            f"{config.model}"
-        )
-    return prepare_learner(config, dataset)
-
-
-def _reopened(
-    run: Run,
-    dataset: Dataset,
-    devices: Devices,
-    members: int | None = None,
-    module: Any = None,
-) -> Work:
-    if is_learner(run.name):
-        check_data(run, dataset)
-        return prepare_learner(with_members(run, members), dataset)
-    return reopen(run, dataset, devices, members, module)
+    return [prepared(c, dataset, devices, measure) for c in configs]
 
 
 def resume(
@@ -313,7 +252,7 @@ def grow(
         check_growth(run, members)
     devices = spread_over_cores(members, _planned_devices(runs))
     dataset = data or load_for(runs[0].config)
-    works = [_reopened(run, dataset, devices, members, model) for run in runs]
+    works = [reopened(run, dataset, devices, members, model) for run in runs]
     with _resumable(path):
         return [_grown(r.path, w, watch) for r, w in zip(runs, works, strict=True)]
 
@@ -330,7 +269,7 @@ def _resume_run(path: Path, data: Dataset | None, model: Any, watch: Watch) -> R
         return run
     devices = spread_over_cores(run.config.members, _planned_devices([run]))
     dataset = data or load_for(run.config)
-    work = _reopened(run, dataset, devices, module=model)
+    work = reopened(run, dataset, devices, module=model)
     return execute(path, work, watch)
 
 
@@ -346,11 +285,11 @@ def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
     runs = []
     for model, folder in folders.items():
         if is_run(folder):
-            work = _reopened(Run(folder), dataset, devices)
+            work = reopened(Run(folder), dataset, devices)
             runs.append(execute(folder, work, watch))
         else:
             config = RunConfig.of_study(options, model)
-            runs.append(_begin(folder, _prepared(config, dataset, devices), watch))
+            runs.append(begin(folder, prepared(config, dataset, devices), watch))
     return runs
 
 
@@ -364,101 +303,6 @@ def load_for(options: StudyOptions) -> Dataset:
     names = [field.name for field in dataclasses.fields(Transformations)]
     wanted = Transformations(**{name: getattr(options, name) for name in names})
     return load(options.data, data_dir=options.data_dir, wanted=wanted)
-
-
-def _begin(folder: Path, work: Work, watch: Watch) -> Run:
-    if isinstance(work, Learning):
-        create_learning(folder, work)
-    else:
-        create(folder, work)
-    return execute(folder, work, watch)
-
-
-def execute(path: Path, work: Work, watch: Watch) -> Run:
-    """Train what is left of a run.
-
-    Args:
-        path: Folder of the run.
-        work: Its workload.
-        watch: Told the progress.
-
-    Returns:
-        The finished run.
-    """
-    run = Run(path)
-    if run.progress.finished:
-        return run
-    with lock(path), Interruption() as interruption, jax.enable_x64(False):
-        if isinstance(work, Learning):
-            _same_machine(run, learning.machine(), all_versions())
-            make_room(path, work.config.members, lambda: learning_layout(work))
-            learn_members(path, work, interruption, watch)
-        else:
-            _train_blocks(run, work, interruption, watch)
-        record.finish(path)
-    return Run(path)
-
-
-def _train_blocks(
-    run: Run, work: Workload, interruption: Interruption, watch: Watch
-) -> None:
-    repeatable = _same_machine(run, machine(work), versions())
-    make_room(run.path, work.config.members, lambda: work_layout(work))
-    ensemble = work.ensemble()
-    for block in work.blocks:
-        teller = Teller(work, watch)
-        training = BlockTraining(
-            run.path, work, ensemble, block, repeatable, interruption, teller
-        )
-        if not training.complete:
-            training.run()
-
-
-def _same_machine(
-    run: Run, machine_now: dict[str, Any], versions_now: dict[str, str]
-) -> bool:
-    """Whether bits must repeat; where not, the run's description says so."""
-    here = {"machine": machine_now, "versions": versions_now}
-    if here == {key: run.document[key] for key in here}:
-        return True
-    others = run.document.get("resumed_on", [])
-    if here not in others:
-        document = {**run.document, "resumed_on": [*others, here]}
-        write_json(run.path / CONFIG, document)
-    return False
-
-
-class Teller:
-    """Turns the state of a block's training into ticks for those who watch.
-
-    Args:
-        work: What the run does.
-        watch: Told the progress.
-    """
-
-    def __init__(self, work: Workload, watch: Watch) -> None:
-        self._work = work
-        self._watch = watch
-
-    def __call__(self, training: BlockTraining) -> None:
-        """Tell where the training is."""
-        config, recipe = self._work.config, self._work.recipe
-        later = config.members - training.first - training.members
-        whole = training.seconds_of_all / training.members
-        done = training.first * config.epochs
-        done += training.members * training.step / recipe.steps_per_epoch
-        self._watch(
-            Tick(
-                model=config.model,
-                members=config.members,
-                done=done,
-                total=config.members * config.epochs,
-                examples_per_second=training.examples_per_second,
-                train_accuracy=training.accuracy["train"],
-                test_accuracy=training.accuracy["test"],
-                seconds_left=training.seconds_left + later * whole,
-            )
-        )
 
 
 __all__ = ["grow", "plan_study", "resume", "run_study", "train"]
