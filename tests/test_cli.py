@@ -542,7 +542,7 @@ def test_examples_of_a_data_set_are_shown(done: Done, here: Path) -> None:
     (here / "train.csv").write_text("text,label\nred apple,fruit\nold oak,tree\n")
     (here / "test.csv").write_text("text,label\ngreen apple,fruit\noak,tree\n")
     printed = done("data", "info", f"text:{here},length=3")
-    assert printed.splitlines()[-2:] == ["fruit: red apple ...", "tree: old oak ..."]
+    assert printed.splitlines()[-2:] == ["fruit: red apple", "tree: old oak"]
     assert done("data", "info", "gaussian:classes=3").strip()
 
 

@@ -400,17 +400,32 @@ def test_other_data_give_ids_instead_of_images(tmp_path: Path, digits: Dataset) 
     flat = {k: v.reshape(len(v), -1) if v.ndim > 1 else v for k, v in images.items()}
     np.savez(path, **flat)
     write_run(tmp_path / "run", load(f"npz:{path}"), Fake())
-    assert "are not images" in gallery_of(tmp_path / "run")
+    assert "neither images nor texts" in gallery_of(tmp_path / "run")
     np.savez(path, **images)
     assert "are not those the run was trained on" in gallery_of(tmp_path / "run")
     path.unlink()
     assert "cannot be loaded here" in gallery_of(tmp_path / "run")
 
 
+def test_texts_are_shown_by_their_beginnings(tmp_path: Path) -> None:
+    rows = [f"apple number {i} of the red ones,fruit\noak {i},tree" for i in range(40)]
+    for name in ("train", "test"):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
+    write_run(tmp_path / "run", load(f"text:{tmp_path},length=30"), Fake())
+    run = measure(open_run(tmp_path / "run"), "mlp", simulations=0)
+    test, train = gallery([run], drawn([run], [look(0)])).blocks
+    for table in (test, train):
+        assert isinstance(table, Table)
+        assert table.head[-1] == "How the text begins"
+        for row in table.rows:
+            fruit = row[2] == "fruit"
+            assert row[-1].startswith("apple number" if fruit else "oak")
+
+
 def gallery_of(path: Path) -> str:
-    """Return the sentence that stands for the images, before two tables of ids."""
+    """Return the sentence that stands for the examples, before two tables of ids."""
     run = measure(open_run(path), "mlp", simulations=0)
-    _, notes, *tables = gallery([run], drawn([run], [look(0)])).blocks
+    notes, *tables = gallery([run], drawn([run], [look(0)])).blocks
     assert [type(table) for table in tables] == [Table, Table]
     assert isinstance(notes, Notes)
     return notes.sentences[0]

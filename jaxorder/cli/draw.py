@@ -33,9 +33,8 @@ def sketch(dataset: "Dataset") -> Iterator[str]:
 
 
 def _words(dataset: "Dataset", at: int) -> str:
-    split = dataset.train
-    words = [dataset.vocabulary[t] for t in split.inputs[at] if t][:WORDS]
-    return f"{dataset.class_names[split.labels[at]]}: {' '.join(words)} ..."
+    name = dataset.class_names[dataset.train.labels[at]]
+    return f"{name}: {dataset.text('train', at, WORDS)}"
 
 
 def _line(dataset: "Dataset", positions: list[int]) -> Iterator[str]:

@@ -189,6 +189,21 @@ class Dataset:
             )
         return self.train if name == "train" else self.test
 
+    def text(self, split: str, position: int, words: int) -> str:
+        """Return the beginning of a text as networks see it, padding left out.
+
+        Args:
+            split: "train" or "test".
+            position: Of the example within the split.
+            words: How many at most; three dots follow where there are more.
+
+        Raises:
+            RequestError: There is no split of that name.
+        """
+        tokens = [token for token in self.split(split).inputs[position] if token]
+        shown = " ".join(self.vocabulary[token] for token in tokens[:words])
+        return f"{shown} ..." if len(tokens) > words else shown
+
 
 def from_arrays(
     name: str,

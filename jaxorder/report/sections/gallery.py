@@ -1,4 +1,4 @@
-"""The examples learned earliest and latest, as thumbnails."""
+"""The examples learned earliest and latest, as thumbnails or texts."""
 
 import base64
 import io
@@ -17,11 +17,15 @@ from jaxorder.report.wording import counted
 from jaxorder.run.folder import Run
 
 CARDS = 12
+WORDS = 25  # of a text
+_ACCESSIBILITY = (
+    "accessibility: how early, and how surely, the members get it right, from 0 "
+    "(never) to 1 (from the first snapshot on)."
+)
 _READING = (
-    "The name in bold is the label; the number beneath is accessibility: how early, "
-    "and how surely, the members get it right, from 0 (never) to 1 (from the first "
-    "snapshot on). Framed are examples for which most members name another class at "
-    "the last snapshot: hard ones, or ones with a wrong label.",
+    f"The name in bold is the label; the number beneath is {_ACCESSIBILITY} Framed are "
+    "examples for which most members name another class at the last snapshot: hard "
+    "ones, or ones with a wrong label.",
 )
 # Thumbnails are at least and at most this many pixels high: crisp, and small files.
 _LEAST, _MOST = 48, 64
@@ -29,13 +33,15 @@ _LEAST, _MOST = 48, 64
 
 def gallery(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
     """Show the most and the least accessible examples of every run and split."""
-    blocks: list[Block] = [*absent(runs), *([Notes(_READING)] if drawn else [])]
+    blocks: list[Block] = []
     loaded: dict[tuple, Dataset | str] = {}
     for run in drawn:
         key = _source(run.numbers.run)
         if key not in loaded:
             loaded[key] = _load(run.numbers.run)
         blocks += _of_run(run, loaded[key])
+    images = any(isinstance(block, Gallery) for block in blocks)
+    blocks = [*absent(runs), *([Notes(_READING)] if images else []), *blocks]
     return Section("examples", "Which examples are learned first, which last?", blocks)
 
 
@@ -47,7 +53,7 @@ def _source(run: Run) -> tuple:
 
 
 def _load(run: Run) -> Dataset | str:
-    """Load the data of a run, or say in a sentence why there are no images."""
+    """Load the data of a run, or say in a sentence why no example can be shown."""
     config = run.config
     try:
         dataset = load(
@@ -60,8 +66,8 @@ def _load(run: Run) -> Dataset | str:
         return f"the data cannot be loaded here ({error})"
     if dataset.digest != run.document["data"]["digest"]:
         return "the data found under this name are not those the run was trained on"
-    if not _drawable(dataset.input_shape):
-        return "its inputs are not images"
+    if not (dataset.train.tokens or _drawable(dataset.input_shape)):
+        return "its inputs are neither images nor texts"
     return dataset
 
 
@@ -72,9 +78,11 @@ def _drawable(shape: tuple[int, ...]) -> bool:
 def _of_run(run: Drawn, data: Dataset | str) -> list[Block]:
     names = run.numbers.run.document["data"]["class_names"]
     if isinstance(data, str):
-        sentence = f"{run.heading}: no thumbnails, since {data}; ids stand instead."
-        tables = [_id_table(run, numbers, names) for numbers in (run.test, run.train)]
+        sentence = f"{run.heading}: no examples, since {data}; ids stand instead."
+        tables = [_table(run, numbers, names) for numbers in (run.test, run.train)]
         return [Notes([sentence]), *tables]
+    if data.train.tokens:
+        return [_table(run, n, names, data) for n in (run.test, run.train)]
     return [
         _gallery(run, numbers, names, data, first)
         for numbers in (run.test, run.train)
@@ -116,10 +124,9 @@ def _gallery(
     first: bool,
 ) -> Gallery:
     chosen = extremes(numbers.accessibility, first)
-    split = data.train if numbers.split == "train" else data.test
-    place = {int(example): i for i, example in enumerate(split.ids)}
-    shown = [int(numbers.example_id[i]) for i in chosen]
-    images = split.inputs[[place[example] for example in shown]]
+    places = _places(data, numbers)
+    shown = [places[int(numbers.example_id[i])] for i in chosen]
+    images = data.split(numbers.split).inputs[shown]
     which = (
         "most accessible, learned first" if first else "least accessible, learned last"
     )
@@ -156,20 +163,35 @@ def _card(
     )
 
 
-def _id_table(run: Drawn, numbers: SplitNumbers, names: Sequence[str]) -> Table:
-    rows = [
-        [rank, str(each.example), each.label, each.answer, each.accessibility]
-        for rank, first in (("first", True), ("last", False))
-        for each in (
-            _card("", int(i), numbers, names)
-            for i in extremes(numbers.accessibility, first)
-        )
-    ]
+def _table(
+    run: Drawn,
+    numbers: SplitNumbers,
+    names: Sequence[str],
+    texts: Dataset | None = None,
+) -> Table:
+    """Return the extreme examples by their ids, and their texts where there are any."""
+    rows, places = [], _places(texts, numbers) if texts else {}
+    for rank, first in (("first", True), ("last", False)):
+        for position in map(int, extremes(numbers.accessibility, first)):
+            each = _card("", position, numbers, names)
+            row = [rank, str(each.example), each.label, each.answer, each.accessibility]
+            if texts:
+                place = places[each.example]
+                row.append(texts.text(numbers.split, place, WORDS))
+            rows.append(row)
+    head = ["Learned", "Example id", "Label", "Commonest answer", "Accessibility"]
     return Table(
         f"{run.heading}, {numbers.split}: learned first and last",
-        ["Learned", "Example id", "Label", "Commonest answer", "Accessibility"],
+        [*head, *(["How the text begins"] if texts else [])],
         rows,
+        note=f"An example's {_ACCESSIBILITY}",
     )
+
+
+def _places(data: Dataset, numbers: SplitNumbers) -> dict[int, int]:
+    """Return where in the data each example of a split stands, by its id."""
+    ids = data.split(numbers.split).ids
+    return {int(example): place for place, example in enumerate(ids)}
 
 
 def thumbnails(
