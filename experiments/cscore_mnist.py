@@ -19,7 +19,8 @@ over all examples, and over those published below 0.99, since most sit at exactl
 
 Criterion, written down before the full run: with all 200 runs a share, at least 0.95
 over the examples published below 0.99, in less than 1.2 hours on 2 cores. Found: 0.986,
-in 2.4 hours (docs/cscore.md says what bounds the time). `--runs 20` takes a tenth. `--smoke` takes seconds, on digits, and compares nothing.
+in 2.4 hours (docs/cscore.md says what bounds the time). `--runs 20` takes a tenth of
+that. `--smoke` takes seconds, on digits, and compares nothing.
 """
 
 import sys

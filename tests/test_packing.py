@@ -65,18 +65,18 @@ def test_a_gradient_comes_back_as_one_array() -> None:
 def test_packed_members_train_as_others_do(
     model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    states = {}
+    found = []
     for many in (packing.MANY, 10**6):
         monkeypatch.setattr(packing, "MANY", many)
         made = workload(model).ensemble()
         made.begin(0, 3)
         begun = made.init()
         assert isinstance(begun.params, Packed) == (many < 10**6)
-        states[many], _ = made.train_segment(begun, made.order(0), 0, 2)
-        states[many] = made.to_host(states[many])
-    packed, loose = states.values()
+        state, losses = made.train_segment(begun, made.order(0), 0, 2)
+        found.append((made.to_host(state.params), losses))
+    (packed, losses), (loose, others) = found
+    np.testing.assert_allclose(losses, others, rtol=1e-3)
+    # Adam's first steps have the rate's size, also where a gradient is but rounding
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4),
-        packed,
-        loose,
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=5e-3), packed, loose
     )

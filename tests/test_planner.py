@@ -98,8 +98,9 @@ def test_every_way_trains_the_same_members(digits, model: str, way: Lowering) ->
     first = Lowering("sequential", "native")
     wanted, predicted = trained(workload(digits, first, model=model))
     found, also = trained(workload(digits, way, model=model))
+    # Adam's first steps have the rate's size, also where a gradient is but rounding
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), found, wanted
+        lambda a, b: np.testing.assert_allclose(a, b, atol=5e-4), found, wanted
     )
     assert (predicted == also).mean() > 0.99
 

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import PyTree
 
 from jaxorder.models import Model
 
@@ -36,7 +36,7 @@ class Packed:
         lengths: Length of each leaf that is a vector, None of the others.
     """
 
-    vector: Float[Array | np.ndarray, "*member value"]
+    vector: Any  # [*member value], or what stands for it in a tree of something else
     others: tuple[Any, ...]
     tree: Any
     lengths: tuple[int | None, ...]
