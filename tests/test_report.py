@@ -49,6 +49,7 @@ from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.summary import named_pairs, run_names
+from jaxorder.run.description import describe_data
 from jaxorder.run.folder import Run, open_run, open_runs
 
 TITLES = (
@@ -166,15 +167,7 @@ def document(dataset: Dataset, fake: Fake) -> dict:
         "steps_per_epoch": PER_EPOCH,
         "parameters": 51082,
         "model_keys": {"widths": "256-128"},
-        "data": {
-            "name": dataset.name,
-            "digest": dataset.digest,
-            "train": len(dataset.train.labels),
-            "test": len(dataset.test.labels),
-            "classes": dataset.num_classes,
-            "class_names": list(dataset.class_names),
-            "input_shape": list(dataset.input_shape),
-        },
+        "data": describe_data(dataset),
         "plan": {"why": "sequential on 2 devices", "devices": 2},
         "machine": {
             "device": "cpu",
