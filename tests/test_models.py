@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax.errors import ScopeParamShapeError
 
 from jaxorder.errors import RequestError
 from jaxorder.models import (
@@ -18,7 +19,7 @@ from jaxorder.models import (
     options_text,
     parameter_count,
 )
-from jaxorder.models.layers import keep_mask
+from jaxorder.models.layers import Conv, keep_mask
 from jaxorder.models.text import BiLSTM
 
 IMAGES = (8, 8, 1)
@@ -265,6 +266,15 @@ def test_kernels_are_initialised_as_asked(init: str) -> None:
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(200), atol=1e-4)
     else:
         assert kernel.var() == pytest.approx(variance[init], rel=0.03)
+
+
+def test_weights_of_another_shape_are_named() -> None:
+    conv, image = Conv(4, (3, 3)), jnp.ones((1, 5, 5, 2))
+    made = conv.init(jax.random.key(0), image)
+    with pytest.raises(ScopeParamShapeError, match="kernel") as error:
+        conv.apply(made, jnp.ones((1, 5, 5, 3)))
+    assert "(3, 3, 3, 4)" in str(error.value)
+    assert "(3, 3, 2, 4)" in str(error.value)
 
 
 @pytest.mark.parametrize("rate", [0.25, 0.5, 0.1])

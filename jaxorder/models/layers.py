@@ -9,6 +9,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.errors import ScopeParamShapeError
 from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
@@ -73,6 +74,26 @@ def dense(units: int, dtype: DTypeLike, name: str) -> nn.Dense:
     return nn.Dense(units, dtype=dtype, kernel_init=kernel, name=name)
 
 
+def parameter(
+    module: nn.Module, name: str, initial: Initializer, shape: tuple[int, ...]
+) -> Array:
+    """Return a module's parameter, and draw it where there is none yet.
+
+    Linen's `param` finds the shape that it expects by tracing the initialiser at every
+    call, a fifth of the time in which a deep network is traced.
+
+    Raises:
+        ScopeParamShapeError: The parameter has another shape.
+    """
+    if not module.has_variable("params", name):
+        return module.param(name, initial, shape)
+    found = module.get_variable("params", name)
+    if found.shape != shape:
+        path = "/".join(module.path)
+        raise ScopeParamShapeError(name, path, found.shape, shape)
+    return found
+
+
 class Conv(nn.Module):
     """A convolution, by default of stride 1, of the image's size, and with a bias.
 
@@ -93,12 +114,12 @@ class Conv(nn.Module):
         shape = (*self.window, x.shape[-1], self.filters)
         initial = _chosen.get() or nn.initializers.he_normal()
         initial = nn.initializers.zeros if self.silent else initial
-        kernel = self.param("kernel", initial, shape)
+        kernel = parameter(self, "kernel", initial, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         x = convolve(x, kernel, self.strides, self.padding)
         if not self.bias:
             return x
-        bias = self.param("bias", nn.initializers.zeros, (self.filters,))
+        bias = parameter(self, "bias", nn.initializers.zeros, (self.filters,))
         return x + bias.astype(self.dtype)
 
 

@@ -19,6 +19,7 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Bool
 
 from jaxorder.models.blocks import alike
+from jaxorder.models.layers import parameter
 
 Norm = Literal["batch", "group", "none"]
 GROUPS = 32  # after Wu and He 2018 (arXiv:1803.08494)
@@ -80,8 +81,8 @@ class BatchNorm(nn.Module):
     def __call__(self, x: Array, training: bool) -> Array:
         """Normalise, by the batch while training and by the running statistics else."""
         shape = x.shape[-1:]
-        scale = self.param("scale", nn.initializers.ones, shape)
-        bias = self.param("bias", nn.initializers.zeros, shape)
+        scale = parameter(self, "scale", nn.initializers.ones, shape)
+        bias = parameter(self, "bias", nn.initializers.zeros, shape)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
         if not training:

@@ -9,7 +9,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Int
 
-from jaxorder.models.layers import Activation, Dropout, dense
+from jaxorder.models.layers import Activation, Dropout, dense, parameter
 
 Tokens = Int[Array, "example token"]
 
@@ -102,7 +102,7 @@ class Embedding(nn.Module):
     def __call__(self, x: Tokens) -> Float[Array, "example token value"]:
         """Look words up."""
         shape = (self.vocabulary, self.size)
-        table = self.param("table", nn.initializers.normal(0.1), shape)
+        table = parameter(self, "table", nn.initializers.normal(0.1), shape)
         return table[x].astype(self.dtype)
 
 
@@ -122,15 +122,11 @@ class BiLSTM(nn.Module):
     ) -> Float[Array, "example token unit"]:
         """Return the sum of both directions' outputs at each place."""
         units = self.units
-        kernel = self.param(
-            "kernel", nn.initializers.glorot_uniform(), (x.shape[-1], 2 * 4 * units)
-        )
-        recurrent = self.param(
-            "recurrent",
-            _orthogonal_each,
-            (2, units, 4 * units),
-        )
-        bias = self.param("bias", _forget_bias, (2 * 4 * units,))
+        shape = (x.shape[-1], 2 * 4 * units)
+        kernel = parameter(self, "kernel", nn.initializers.glorot_uniform(), shape)
+        shape = (2, units, 4 * units)
+        recurrent = parameter(self, "recurrent", _orthogonal_each, shape)
+        bias = parameter(self, "bias", _forget_bias, (2 * 4 * units,))
         # the second direction reads backwards; products are made in the order in which
         # they are read, so that nothing as large as they are is moved
         x, real = x.transpose(1, 0, 2), real.T

@@ -8,16 +8,10 @@ import numpy as np
 from jaxtyping import Int
 
 from jaxorder import record
-from jaxorder.config import (
-    RunConfig,
-    parse_vary,
-    snapshot_steps,
-)
+from jaxorder.config import RunConfig, parse_vary, snapshot_steps
 from jaxorder.data import Dataset, stratified
 from jaxorder.ensemble import member
-from jaxorder.ensemble.devices import (
-    Devices,
-)
+from jaxorder.ensemble.devices import Devices
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
