@@ -579,6 +579,24 @@ def test_agreement_begins_where_kappa_leaves_the_null(study: Path) -> None:
     assert first == 0 or not before.low > numbers.by_class[first - 1].kappa.high
 
 
+@pytest.mark.parametrize(
+    ("kappa", "verdict", "word"),
+    [
+        (Interval(0.3, -9.0, 9.0), "undecided", ""),
+        (Interval(-2.0, -3.0, -1.5), "no", "never"),
+    ],
+)
+def test_agreement_is_never_only_where_chance_is_surely_as_high(
+    study: Path, kappa: Interval, verdict: str, word: str
+) -> None:
+    run = measure(open_runs(study)[0], "", 20)
+    assert run.test is not None
+    test = replace(run.test, kappa=(kappa,) * len(run.test.kappa))
+    (answer,) = findings([replace(run, test=test)], [])[1].answers
+    assert (answer.verdict, answer.word) == (verdict, word)
+    assert "above chance at none of" in answer.text
+
+
 def test_histograms_stand_at_milestones_or_evenly(study: Path) -> None:
     fast = measure_split(open_run(study / "mlp"), "test")
     assert fast is not None
