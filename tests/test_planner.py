@@ -81,12 +81,6 @@ def trained(work: Workload) -> tuple[Any, Any]:
     return made.to_host(state.params), values["prediction"][:, : work.evaluated]
 
 
-def assert_close(a: np.ndarray, b: np.ndarray) -> None:
-    """Check weights: Adam's steps have the rate's size where gradients are rounding."""
-    np.testing.assert_allclose(a, b, rtol=0, atol=4e-3)
-    assert np.isclose(a, b, rtol=0, atol=2e-4).mean() > 0.99
-
-
 # ---- every way trains the same members
 
 
@@ -102,9 +96,14 @@ def assert_close(a: np.ndarray, b: np.ndarray) -> None:
 )
 def test_every_way_trains_the_same_members(digits, model: str, way: Lowering) -> None:
     first = Lowering("sequential", "native")
-    wanted, predicted = trained(workload(digits, first, model=model))
-    found, also = trained(workload(digits, way, model=model))
-    jax.tree.map(assert_close, found, wanted)
+    # Adam's first steps have the rate's size, also where a gradient is but rounding,
+    # and larger steps would change which value is the largest of a pooled window
+    options = {"model": model, "optimizer": "momentum", "learning_rate": 3e-3}
+    wanted, predicted = trained(workload(digits, first, **options))
+    found, also = trained(workload(digits, way, **options))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5), found, wanted
+    )
     assert (predicted == also).mean() > 0.99
 
 

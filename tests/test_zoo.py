@@ -68,10 +68,15 @@ def options(name: str) -> dict[str, Any]:
     }
 
 
-def workload(name: str, devices: int = 2, lowering: Lowering | None = None) -> Workload:
+def workload(
+    name: str,
+    devices: int = 2,
+    lowering: Lowering | None = None,
+    **changed: Any,
+) -> Workload:
     lowering = lowering or Lowering("sequential", "winograd")
     plan = Plan(lowering, lowering, devices, MEMBERS, 8, "a test")
-    config = RunConfig(data=name, **options(name))
+    config = RunConfig(data=name, **{**options(name), **changed})
     module = Own() if name == "own" else None
     return prepare(config, dataset(name), DEVICES[:devices], plan, module=module)
 

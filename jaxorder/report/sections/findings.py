@@ -132,10 +132,8 @@ def _since(run: RunNumbers) -> Answer:
     spell = agreement_spell(test)
     if spell is None:
         text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
-        apart = [
-            beyond(k, n.kappa) for k, n in zip(test.kappa, test.by_class, strict=True)
-        ]
-        if "undecided" in apart:
+        nulls = [null.kappa for null in test.by_class]
+        if "undecided" in map(beyond, test.kappa, nulls):
             text = f"{text}, and is not told apart from it at some"
             return Answer("undecided", f"{run.name}: {text}.")
         return Answer("no", f"{run.name}: {text}.", "never")
