@@ -147,7 +147,8 @@ class TestLabelNoise:
     @given(
         st.floats(0, 1),
         st.integers(2, 6),
-        st.integers(40, 90),
+        # with fewer, chance can leave a class without any, which is refused
+        st.integers(200, 300),
         st.sampled_from(NOISES),
         seeds,
     )
