@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 # from left to right; those of one level do not know each other
 LEVELS = (
     {"errors"},
-    {"files", "config", "keys"},
+    {"files", "config", "keys", "progress"},
     {"data"},
     {"models"},
     {"ensemble"},
@@ -34,6 +34,7 @@ NEEDS = {
     "files": {"errors"},
     "config": {"errors"},
     "keys": {"errors"},
+    "progress": set(),
     "record": {"errors", "files"},
     "checkpoint": {"errors"},
     "learners": {

@@ -34,9 +34,9 @@ from jaxorder.learners.members import member, seed, what_differs
 from jaxorder.learners.problem import Predictions, Problem, at_steps
 from jaxorder.learners.work import Member, Task, learn, learn_all, problem
 from jaxorder.models.layers import bag_of_words as networks_bag_of_words
+from jaxorder.progress.watch import Tick
 from jaxorder.record import commits, read_commit
 from jaxorder.run.folder import Run, open_runs
-from jaxorder.run.watch import Tick
 
 TRAIN, TEST = 200, 100
 MODELS = [

@@ -11,8 +11,8 @@ from jaxorder.data import load
 from jaxorder.ensemble.member import Examples
 from jaxorder.ensemble.stream import Joined, Windows
 from jaxorder.errors import RequestError
+from jaxorder.progress.watch import Tick
 from jaxorder.run.folder import Run
-from jaxorder.run.watch import Tick
 from tests.test_resume import assert_same_record
 
 # 1,797 digits are 460 kB; a window of a quarter of 300 kB holds two batches of 100, so

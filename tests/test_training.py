@@ -10,10 +10,10 @@ import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions
 from jaxorder.data import Dataset, from_arrays, load
 from jaxorder.errors import RequestError
+from jaxorder.progress.watch import Tick
 from jaxorder.run.block import kept_steps
 from jaxorder.run.folder import Run
 from jaxorder.run.training import plan_study, run_study
-from jaxorder.run.watch import Tick
 
 SMALL: dict[str, Any] = {
     "model": "mlp:widths=16",

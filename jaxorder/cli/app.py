@@ -21,7 +21,7 @@ from cyclopts import (
 from jaxorder import __version__
 from jaxorder.cli import tables
 from jaxorder.config import SCHEMA, StudyOptions
-from jaxorder.errors import Interrupted, RequestError, WorkError
+from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_line
 
 if TYPE_CHECKING:
     from jaxorder.run.folder import Run
@@ -67,14 +67,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         app(words, print_error=False, exit_on_error=False, result_action="return_value")
     except (CycloptsError, RequestError) as error:
-        return _complain(error, 2)
+        return _complain(on_command_line(error), 2)
     except BrokenPipeError:  # as of `| head`: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (WorkError, OSError) as error:
-        return _complain(error, 1)
+        return _complain(on_command_line(error), 1)
     except Interrupted as error:
-        return _complain(error, 128 + error.signal)
+        return _complain(on_command_line(error), 128 + error.signal)
     except KeyboardInterrupt:
         return _complain("interrupted", 130)
     return 0

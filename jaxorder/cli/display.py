@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from jaxorder.run.watch import Tick
+from jaxorder.progress.watch import Tick
 
 if TYPE_CHECKING:
     from jaxorder.run.execution import Work

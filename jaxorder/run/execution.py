@@ -13,6 +13,7 @@ from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import RequestError
 from jaxorder.files import lock, write_json
 from jaxorder.learners import is_learner
+from jaxorder.progress.watch import Tick, Watch
 from jaxorder.run import learning
 from jaxorder.run.block import BlockTraining
 from jaxorder.run.description import (
@@ -34,7 +35,6 @@ from jaxorder.run.learning import (
     learning_layout,
     prepare_learner,
 )
-from jaxorder.run.watch import Tick, Watch
 from jaxorder.run.workload import Workload, prepare
 
 Work = Workload | Learning

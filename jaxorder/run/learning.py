@@ -38,10 +38,10 @@ from jaxorder.learners.members import (
 )
 from jaxorder.learners.problem import Fit
 from jaxorder.learners.work import Learned, Member, Task, learn_all
+from jaxorder.progress.watch import Tick, Watch
 from jaxorder.run.description import describe_data, versions, write_run
 from jaxorder.run.interruption import Interruption
 from jaxorder.run.layout import layout
-from jaxorder.run.watch import Tick, Watch
 from jaxorder.run.workload import choose_recorded
 
 PACKAGES = ("scikit-learn", "scipy", "joblib")

@@ -24,6 +24,7 @@ from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.learners import is_learner
 from jaxorder.models import object_name
+from jaxorder.progress.watch import UNWATCHED, Watch
 from jaxorder.run.arrange import Vectors
 from jaxorder.run.execution import Work, begin, execute, prepared, reopened
 from jaxorder.run.folder import (
@@ -35,7 +36,6 @@ from jaxorder.run.folder import (
     read_study,
 )
 from jaxorder.run.growth import check_growth, describe_growth
-from jaxorder.run.watch import Watch, unwatched
 
 
 def train(
@@ -45,7 +45,7 @@ def train(
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
     model: Any = None,
-    watch: Watch = unwatched,
+    watch: Watch = UNWATCHED,
     **options: Any,
 ) -> Run:
     """Train the members of one run and record what they predict.
@@ -134,7 +134,7 @@ def run_study(
     options: StudyOptions,
     models: Sequence[str],
     out: Path,
-    watch: Watch = unwatched,
+    watch: Watch = UNWATCHED,
     planned: Callable[[Work], None] = lambda work: None,
 ) -> list[Run]:
     """Train one run for each model, on the same data.
@@ -194,7 +194,7 @@ def resume(
     *,
     data: Dataset | None = None,
     model: Any = None,
-    watch: Watch = unwatched,
+    watch: Watch = UNWATCHED,
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
@@ -226,7 +226,7 @@ def grow(
     *,
     data: Dataset | None = None,
     model: Any = None,
-    watch: Watch = unwatched,
+    watch: Watch = UNWATCHED,
 ) -> list[Run]:
     """Add members to a run, or to each run of a study; those there stay as they are.
 

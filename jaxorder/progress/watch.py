@@ -1,6 +1,5 @@
-"""What a training tells those who watch it."""
+"""What long work tells those who watch it. Nothing here knows how it is shown."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -9,7 +8,7 @@ class Tick:
     """Where a training is, after a segment.
 
     Attributes:
-        model: Model string of the run.
+        model: What the run is called: its model string, or its name in the study.
         members: Members of the run.
         done: Member-epochs, or members, done, all blocks together; a fraction counts.
         total: As many are planned.
@@ -32,9 +31,23 @@ class Tick:
     unit: str = "member-epochs"
 
 
-Watch = Callable[[Tick], None]
+class Watch:
+    """Is told the progress; this one ignores it."""
+
+    def __call__(self, tick: Tick) -> None:
+        """Take note of where a training is."""
+
+    def phase(self, what: str) -> None:
+        """Take note of what is begun that has no ticks, as "reading data".
+
+        It lasts until the next phase, tick or note.
+        """
+
+    def note(self, line: str) -> None:
+        """Take note of a line that should stay, as how a run will be trained."""
+
+    def warn(self, line: str) -> None:
+        """Take note of a line that people should not miss."""
 
 
-def unwatched(tick: Tick) -> None:
-    """Ignore the progress."""
-    del tick
+UNWATCHED = Watch()

@@ -1,0 +1,1 @@
+"""How far long work is: what is told of it, and how that is shown."""
