@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from jaxorder.progress.watch import Tick
+from jaxorder.progress.watch import Tick, Watch
 
 if TYPE_CHECKING:
     from jaxorder.run.execution import Work
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINE_SECONDS = 10.0
 
 
-class Display:
+class Display(Watch):
     """Shows ticks on stderr; use it in a `with` statement and call it with ticks.
 
     Args:

@@ -1,5 +1,6 @@
 """What long work tells those who watch it. Nothing here knows how it is shown."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -51,3 +52,17 @@ class Watch:
 
 
 UNWATCHED = Watch()
+Watcher = Watch | Callable[[Tick], None]
+
+
+def watching(watcher: Watcher) -> Watch:
+    """Return who is told the progress; a plain function is told the ticks."""
+    return watcher if isinstance(watcher, Watch) else _Ticked(watcher)
+
+
+class _Ticked(Watch):
+    def __init__(self, function: Callable[[Tick], None]) -> None:
+        self._function = function
+
+    def __call__(self, tick: Tick) -> None:
+        self._function(tick)

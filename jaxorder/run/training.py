@@ -24,7 +24,7 @@ from jaxorder.errors import Interrupted, RequestError
 from jaxorder.files import lock, new_folder, refuse_existing, write_json
 from jaxorder.learners import is_learner
 from jaxorder.models import object_name
-from jaxorder.progress.watch import UNWATCHED, Watch
+from jaxorder.progress.watch import UNWATCHED, Watch, Watcher, watching
 from jaxorder.run.arrange import Vectors
 from jaxorder.run.execution import Work, begin, execute, prepared, reopened
 from jaxorder.run.folder import (
@@ -45,7 +45,7 @@ def train(
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
     model: Any = None,
-    watch: Watch = UNWATCHED,
+    watch: Watcher = UNWATCHED,
     **options: Any,
 ) -> Run:
     """Train the members of one run and record what they predict.
@@ -86,7 +86,7 @@ def train(
     vectors = None if labels is None else check_vectors(labels, dataset)
     work = prepared(config, dataset, devices, vectors=vectors, module=module)
     with _resumable(out):
-        return begin(out, work, watch)
+        return begin(out, work, watching(watch))
 
 
 def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
@@ -134,7 +134,7 @@ def run_study(
     options: StudyOptions,
     models: Sequence[str],
     out: Path,
-    watch: Watch = UNWATCHED,
+    watch: Watcher = UNWATCHED,
     planned: Callable[[Work], None] = lambda work: None,
 ) -> list[Run]:
     """Train one run for each model, on the same data.
@@ -163,7 +163,9 @@ def run_study(
             {"schema": SCHEMA, "models": list(models), "options": to_json(options)},
         )
     with _resumable(out):
-        return [begin(out / folder_name(w.config.model), w, watch) for w in works]
+        return [
+            begin(out / folder_name(w.config.model), w, watching(watch)) for w in works
+        ]
 
 
 def plan_study(
@@ -194,7 +196,7 @@ def resume(
     *,
     data: Dataset | None = None,
     model: Any = None,
-    watch: Watch = UNWATCHED,
+    watch: Watcher = UNWATCHED,
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
@@ -216,8 +218,8 @@ def resume(
         if is_study(path):
             if model is not None:
                 raise RequestError(f"{path}: a study; give model for one of its runs")
-            return _resume_study(path, data, watch)
-        return [_resume_run(path, data, model, watch)]
+            return _resume_study(path, data, watching(watch))
+        return [_resume_run(path, data, model, watching(watch))]
 
 
 def grow(
@@ -226,7 +228,7 @@ def grow(
     *,
     data: Dataset | None = None,
     model: Any = None,
-    watch: Watch = UNWATCHED,
+    watch: Watcher = UNWATCHED,
 ) -> list[Run]:
     """Add members to a run, or to each run of a study; those there stay as they are.
 
@@ -254,7 +256,9 @@ def grow(
     dataset = data or load_for(runs[0].config)
     works = [reopened(run, dataset, devices, members, model) for run in runs]
     with _resumable(path):
-        return [_grown(r.path, w, watch) for r, w in zip(runs, works, strict=True)]
+        return [
+            _grown(r.path, w, watching(watch)) for r, w in zip(runs, works, strict=True)
+        ]
 
 
 def _grown(path: Path, work: Work, watch: Watch) -> Run:
