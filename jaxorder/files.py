@@ -3,13 +3,24 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
+
+
+def safe_name(text: str) -> str:
+    """Return a text made safe for a file name, as long as it was.
+
+    Example:
+        >>> safe_name("mlp:widths=64-64,linear=true")
+        'mlp_widths=64-64_linear=true'
+    """
+    return re.sub(r"[^A-Za-z0-9.=_-]", "_", text)
 
 
 def sync(path: Path) -> None:
@@ -89,12 +100,14 @@ def refuse_existing(path: Path) -> None:
     """
     if path.exists():
         raise RequestError(
-            f"--out {path}: exists already; name a new folder, or go on with it: "
-            f"jaxorder resume {path}"
+            f"{given('out', path)}: exists already; name a new folder, or go on with "
+            f"it: jaxorder resume {path}"
         )
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise RequestError(f"--out {path}: {above} is not a folder one can write to")
+        raise RequestError(
+            f"{given('out', path)}: {above} is not a folder one can write to"
+        )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.models import conv, winograd
+from jaxorder.models.ambient import traced_with
 
 DEVICES = spread_over_cores(2)
 OWN = [method for method in conv.METHODS if method != "native"]
@@ -52,7 +53,7 @@ def by(method):
     """Return `convolve` by a method, as a function to trace."""
 
     def convolve(*problem):
-        with conv.convolutions(method):
+        with traced_with(convolution=method):
             return conv.convolve(*problem)
 
     return convolve
@@ -253,7 +254,7 @@ def test_same_padding_is_xlas(window, strides) -> None:
 def test_winograd_is_used_where_it_pays_only() -> None:
     def used(images, kernel, strides=(1, 1), padding="same") -> bool:
         shapes = jnp.zeros((2, *images), jnp.float32), jnp.zeros(kernel, jnp.float32)
-        with conv.convolutions("winograd"):
+        with traced_with(convolution="winograd"):
             jaxpr = jax.make_jaxpr(lambda x, k: conv.convolve(x, k, strides, padding))(
                 *shapes
             )

@@ -20,7 +20,8 @@ from jaxorder.config import StudyOptions
 from jaxorder.data import load
 from jaxorder.errors import RequestError
 from jaxorder.models import Inputs, Model, build, object_name
-from jaxorder.models.conv import METHODS, Method, convolutions
+from jaxorder.models.ambient import Method, traced_with
+from jaxorder.models.conv import METHODS
 from jaxorder.models.own import fields_text
 from jaxorder.run.folder import Run
 from jaxorder.run.training import plan_study, run_study
@@ -191,7 +192,7 @@ def test_a_module_computes_what_it_does_by_itself(method: Method) -> None:
         made,
         (variables["params"], variables["batch_stats"]),
     )
-    with convolutions(method):
+    with traced_with(convolution=method):
         np.testing.assert_allclose(
             model.logits(*made, x), own.apply(variables, x, training=False), atol=1e-5
         )
@@ -220,7 +221,7 @@ def assert_close(a: Any, b: Any, within: float) -> None:
 def test_no_convolution_of_linens_is_left_to_xlas_gradients() -> None:
     model = function(Every())
     variables = model.init(jax.random.key(0))
-    with convolutions("patches"):
+    with traced_with(convolution="patches"):
         program = jax.make_jaxpr(jax.grad(lambda v, x: model.logits(*v, x).sum()))(
             variables, drawn()
         )

@@ -1,14 +1,16 @@
 """Data sets for training: named sources, checked arrays, fixed stratified subsets."""
 
 from jaxorder.data.dataset import Dataset, Split, from_arrays
-from jaxorder.data.sources import catalog, load
+from jaxorder.data.options import DataOptions
+from jaxorder.data.sources import beside, catalog, load
 from jaxorder.data.subset import stratified, take_examples
-from jaxorder.data.transform import Transformations, transformed
+from jaxorder.data.transform import transformed
 
 __all__ = [
+    "DataOptions",
     "Dataset",
     "Split",
-    "Transformations",
+    "beside",
     "catalog",
     "from_arrays",
     "load",

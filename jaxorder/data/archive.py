@@ -61,7 +61,7 @@ def refuse_unreadable(asked: str) -> Iterator[None]:
     """Turn the errors of reading files and archives into one that says what to do.
 
     Args:
-        asked: What the message begins with, as in "--data folder:mine.zip".
+        asked: What the message begins with, as `given` returns.
 
     Raises:
         RequestError: Where the block fails to read a file.

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxorder.config import folder_name
 from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.npz import UNREADABLE
+from jaxorder.files import safe_name
 
 SPLITS = ("train", "test")
 FORMAT = 2
@@ -54,7 +54,7 @@ def cached(
     """
     facts = repr((FORMAT, how, _files(source)))
     key = hashlib.sha256(facts.encode()).hexdigest()[:16]
-    entry = cache_folder() / "data" / f"{folder_name(name)[-80:]}-{key}.npz"
+    entry = cache_folder() / "data" / f"{safe_name(name)[-80:]}-{key}.npz"
     with contextlib.suppress(*UNREADABLE, KeyError):
         return _read(entry, name)
     dataset = build()

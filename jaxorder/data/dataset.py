@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32, Int, Int32, Int64, Shaped, UInt8
 
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 Inputs = (
     UInt8[np.ndarray, "example height width channel"]
@@ -142,7 +142,7 @@ class Dataset:
     def __post_init__(self):
         problem = _classes_problem(self) or _inputs_problem(self.train, self.test)
         if problem:
-            raise RequestError(f"--data {self.name}: {problem}")
+            raise RequestError(f"{given('data', self.name)}: {problem}")
 
     @property
     def num_classes(self) -> int:
@@ -185,7 +185,7 @@ class Dataset:
         """
         if name not in ("train", "test"):
             raise RequestError(
-                f"--split {name}: a data set has the splits train and test"
+                f"{given('split', name)}: a data set has the splits train and test"
             )
         return self.train if name == "train" else self.test
 
@@ -230,8 +230,8 @@ def from_arrays(
         RequestError: An array is not as described; the message says which and how
             to put it right.
     """
-    train = _named_split(f"--data {name}: train_", train_inputs, train_labels)
-    test = _named_split(f"--data {name}: test_", test_inputs, test_labels)
+    train = _named_split(f"{given('data', name)}: train_", train_inputs, train_labels)
+    test = _named_split(f"{given('data', name)}: test_", test_inputs, test_labels)
     if class_names is None:
         class_names = tuple(str(k) for k in range(np.unique(train.labels).size))
     return Dataset(name, train, test, class_names)
@@ -241,7 +241,7 @@ def _named_split(prefix: str, inputs: np.ndarray, labels: np.ndarray) -> Split:
     try:
         return Split(inputs, labels)
     except RequestError as error:
-        raise RequestError(f"{prefix}{error}") from None
+        raise RequestError(f"{prefix}{error.message}") from None
 
 
 def _check_shapes(inputs: np.ndarray, labels: np.ndarray, ids: np.ndarray) -> None:

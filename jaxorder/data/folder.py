@@ -22,7 +22,7 @@ from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.npz import UNREADABLE
 from jaxorder.data.pixels import pixels
 from jaxorder.data.request import Request
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 IMAGES = (".png", ".jpg", ".jpeg")
 # what would be left out without a word if it were not refused
@@ -36,7 +36,7 @@ _LAYOUT = "wanted train/CLASS/IMAGE and test/CLASS/IMAGE"
 def folder(request: Request) -> Dataset:
     """Images of your own: train/CLASS/*.png or .jpg and test/CLASS/*, or an archive."""
     path = Path(request.argument).expanduser()
-    asked = f"--data {request.source}"
+    asked = given("data", request.source)
     with refuse_unreadable(asked):
         if not is_tree(path):
             raise RequestError(
@@ -51,7 +51,7 @@ def _load(path: Path, request: Request) -> Dataset:
     with open_tree(path) as whole:
         tree = _without_top(whole)
         if problem := _problem(tree):
-            raise RequestError(f"--data {request.source}: {problem}")
+            raise RequestError(f"{given('data', request.source)}: {problem}")
         train, test = (_images(tree, split) for split in SPLITS)
         inputs = _decode(tree, [*train, *test], request)
     classes = sorted(_classes(train))
@@ -162,8 +162,9 @@ def _decode(
         image = _decode_one(tree, path, request)
         if image.shape[:2] != first.shape[:2]:
             raise RequestError(
-                f"--data {request.source}: {_name(in_order[0])} is {_size(first)} but "
-                f"{_name(path)} is {_size(image)}; give --resize N to bring all to NxN"
+                f"{given('data', request.source)}: {_name(in_order[0])} is "
+                f"{_size(first)} but {_name(path)} is {_size(image)}; give "
+                f"{given('resize')} N to bring all to NxN"
             )
         if image.shape[-1] > inputs.shape[-1]:
             inputs = np.repeat(inputs, image.shape[-1], axis=-1)
@@ -186,7 +187,7 @@ def _decode_one(
     except broken as error:
         reason = " ".join(str(error).split()) or type(error).__name__
     raise RequestError(
-        f"--data {request.source}: {_name(path)} cannot be read as an image "
+        f"{given('data', request.source)}: {_name(path)} cannot be read as an image "
         f"({reason}); replace it, or remove it"
     )
 

@@ -18,7 +18,7 @@ from jaxtyping import Float32, Float64, Int64
 
 from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.request import Request
-from jaxorder.keys import Keys
+from jaxorder.spec import Spec
 
 Labels = Int64[np.ndarray, "example"]
 
@@ -189,7 +189,7 @@ def bayes_accuracy(classes: int, separability: float) -> float:
 
 
 def gaussian_model(
-    keys: Keys,
+    keys: Spec,
 ) -> tuple[
     Float64[np.ndarray, "class feature"], Float64[np.ndarray, "feature feature"]
 ]:
@@ -216,7 +216,7 @@ def gaussian_model(
     return means, np.sqrt(eigenvalues)[:, None] * rotation.T
 
 
-def graded_templates(keys: Keys) -> Float64[np.ndarray, "class height width"]:
+def graded_templates(keys: Spec) -> Float64[np.ndarray, "class height width"]:
     """Return the patterns of the classes of a graded source.
 
     Args:
@@ -240,7 +240,7 @@ def graded_templates(keys: Keys) -> Float64[np.ndarray, "class height width"]:
 
 
 def gabor_bands(
-    keys: Keys,
+    keys: Spec,
 ) -> tuple[Float64[np.ndarray, "class 2"], Float64[np.ndarray, "class 2"]]:
     """Return what the classes of a Gabor source may have.
 
@@ -269,7 +269,7 @@ def gabor_bands(
     )
 
 
-def _gabor_size(keys: Keys) -> int:
+def _gabor_size(keys: Spec) -> int:
     return keys.whole("size", least=8)  # smaller, and the lowest frequency is too high
 
 
@@ -307,14 +307,14 @@ def _patches(
     return contrast * np.exp(-(radius**2) / 2) * wave
 
 
-def _streams(keys: Keys) -> list[np.random.Generator]:
+def _streams(keys: Spec) -> list[np.random.Generator]:
     """Return what to draw the classes, the training and the test examples from."""
     children = np.random.SeedSequence(keys.whole("seed", least=0)).spawn(3)
     return [np.random.Generator(np.random.PCG64(child)) for child in children]
 
 
 def _splits(
-    keys: Keys, draw: Callable[[np.random.Generator, Labels], Split]
+    keys: Spec, draw: Callable[[np.random.Generator, Labels], Split]
 ) -> tuple[Split, Split]:
     _, of_train, of_test = _streams(keys)
     return (
@@ -323,13 +323,13 @@ def _splits(
     )
 
 
-def _labels(rng: np.random.Generator, keys: Keys, split: str) -> Labels:
+def _labels(rng: np.random.Generator, keys: Spec, split: str) -> Labels:
     examples, classes = _at_least_classes(keys, split), keys.whole("classes", least=2)
     # shuffled, since members may be given every other example
     return rng.permutation(np.arange(examples) % classes)
 
 
-def _at_least_classes(keys: Keys, key: str) -> int:
+def _at_least_classes(keys: Spec, key: str) -> int:
     number, classes = keys.whole(key), keys.whole("classes", least=2)
     if number < classes:
         raise keys.refused(key, f"at least classes={classes}")

@@ -10,7 +10,7 @@ from jaxorder.data.cache import cache_folder, cached
 from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.request import Request
 from jaxorder.data.text import Document, Sizes, text_dataset
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 ARCHIVE = "20news-bydate.tar.gz"
 FOLDERS = {"train": "20news-bydate-train", "test": "20news-bydate-test"}
@@ -26,7 +26,7 @@ def newsgroups20(request: Request) -> Dataset:
     """Posts to 20 newsgroups, split by date, as the words of their bodies."""
     sizes = Sizes.asked(request)
     strip = request.keys.flag("strip")
-    asked = f"--data {request.source}"
+    asked = given("data", request.source)
     with refuse_unreadable(asked):
         path = find_newsgroups(request.argument, request.data_dir)
         if path is None:
@@ -91,7 +91,7 @@ def _posts(tree: Tree, split: str, name: str, strip: bool) -> list[Document]:
             posts[path[-2], int(path[-1])] = body(post) if strip else post
     if len(posts) != POSTS[split]:
         raise RequestError(
-            f"--data {name}: {len(posts)} posts in {FOLDERS[split]}, wanted "
+            f"{given('data', name)}: {len(posts)} posts in {FOLDERS[split]}, wanted "
             f"{POSTS[split]}; fetch {ARCHIVE} from {_HOME} again"
         )
     return [

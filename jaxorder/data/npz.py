@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxorder.data.dataset import Dataset, from_arrays
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 ARRAYS = ("train_inputs", "train_labels", "test_inputs", "test_labels")
 NAMES = "class_names"
@@ -49,7 +49,7 @@ def read_npz(path: Path, name: str) -> Dataset:
         raise
     except UNREADABLE as error:
         raise RequestError(
-            f"--data {name}: cannot read {path} as an npz file "
+            f"{given('data', name)}: cannot read {path} as an npz file "
             f"({_reason(error)}); write it with np.savez"
         ) from error
     return from_arrays(
@@ -63,7 +63,7 @@ def _read_arrays(archive: object, name: str) -> dict[str, np.ndarray]:
     missing = [key for key in ARRAYS if key not in archive.files]
     if missing:
         raise RequestError(
-            f"--data {name}: lacks {', '.join(missing)} (it holds "
+            f"{given('data', name)}: lacks {', '.join(missing)} (it holds "
             f"{', '.join(archive.files) or 'nothing'}); wanted {', '.join(ARRAYS)} and "
             f"optionally {NAMES}"
         )
@@ -78,8 +78,8 @@ def _read_array(archive: np.lib.npyio.NpzFile, key: str, name: str) -> np.ndarra
         if "allow_pickle" not in str(error):
             raise
         raise RequestError(
-            f"--data {name}: {key} holds Python objects, which only pickle could "
-            "read; save it as an array of numbers (class_names: of strings)"
+            f"{given('data', name)}: {key} holds Python objects, which only pickle "
+            "could read; save it as an array of numbers (class_names: of strings)"
         ) from error
 
 
@@ -89,8 +89,8 @@ def _names(arrays: Mapping[str, np.ndarray], name: str) -> tuple[str, ...] | Non
     names = arrays[NAMES]
     if names.ndim != 1 or names.dtype.kind != "U":
         raise RequestError(
-            f"--data {name}: {NAMES} has dtype {names.dtype} and shape {names.shape}; "
-            "wanted [class] of strings"
+            f"{given('data', name)}: {NAMES} has dtype {names.dtype} and shape "
+            f"{names.shape}; wanted [class] of strings"
         )
     return tuple(names.tolist())
 

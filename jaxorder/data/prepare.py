@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from jaxorder.data.prepared import OFFICIAL, file_format, find_prepared, tfds_folder
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 # sha256 of the unpacked files, so that ones that were packed anew are known too; TFDS
 # registers the archives' sums only. Fashion-MNIST's are of files whose archives have
@@ -109,7 +109,7 @@ def prepare(
     try:
         return _prepare(name, tfds_folder(data_dir), source, say)
     except RequestError as error:
-        raise RequestError(f"data prepare {name}: {error}") from error
+        raise RequestError(f"data prepare {name}: {error.message}") from error
 
 
 def _prepare(
@@ -156,7 +156,7 @@ def _prepared_before(name: str, folder: Path) -> Path | None:
     if found_format != "array_record":
         raise RequestError(
             f"{found} is there in the file format {found_format}, wanted "
-            "array_record; give another --data-dir"
+            f"array_record; give another {given('data_dir')}"
         )
     return found
 
@@ -171,7 +171,8 @@ def _scratch(folder: Path) -> Iterator[Path]:
             yield Path(scratch)
     except (OSError, RuntimeError) as error:  # the latter is what array_record raises
         raise RequestError(
-            f"cannot write to {folder} ({_reason(error)}); give another --data-dir"
+            f"cannot write to {folder} ({_reason(error)}); give another "
+            f"{given('data_dir')}"
         ) from error
     finally:
         for path in made:
@@ -220,7 +221,8 @@ def _find(wanted: list[_Official], source: Path) -> list[Path]:
         names = f"{', '.join(missing)} ({form})"
         state = "holds no" if source.is_dir() else "is no folder; wanted one with"
         raise RequestError(
-            f"--from {source} {state} {names}, from {wanted[0].url.rpartition('/')[0]}"
+            f"{given('from', source)} {state} {names}, from "
+            f"{wanted[0].url.rpartition('/')[0]}"
         )
     return [path for path in found.values() if path]
 

@@ -18,7 +18,7 @@ from jaxorder.data.cache import cached
 from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.pixels import pixels
 from jaxorder.data.request import Request
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 # what `jaxorder data prepare` makes from the official files
 OFFICIAL = ("mnist", "fashion_mnist", "cifar10", "cifar100")
@@ -64,8 +64,8 @@ def tfds(request: Request) -> Dataset:
     name, _, version = request.argument.partition(":")
     if not re.fullmatch(rf"\w+(/[^/:]+)?(:{_VERSION})?", request.argument):
         raise RequestError(
-            f"--data {request.source}: wanted tfds:NAME[/CONFIG][:VERSION], for "
-            "instance tfds:cifar10:3.0.2"
+            f"{given('data', request.source)}: wanted tfds:NAME[/CONFIG][:VERSION], "
+            "for instance tfds:cifar10:3.0.2"
         )
     return _load(request, name, version or "*")
 
@@ -122,9 +122,9 @@ def _load(request: Request, name: str, version: str = "*") -> Dataset:
     prepared = find_prepared(name, folder, version)
     if prepared is None:
         raise RequestError(
-            f"--data {request.source}: not prepared in {folder} (no "
+            f"{given('data', request.source)}: not prepared in {folder} (no "
             f"{name}/{version}/dataset_info.json there{_others(name, folder)}); point "
-            f"--data-dir at a prepared copy, or {_recipe(name, folder)}"
+            f"{given('data_dir')} at a prepared copy, or {_recipe(name, folder)}"
         )
     return cached(
         request.source,
@@ -162,15 +162,17 @@ def _decode(request: Request, name: str, prepared: Path) -> Dataset:
     try:
         train, test, class_names, test_split = _read(name, prepared, request.resize)
     except RequestError as error:
-        raise RequestError(f"--data {request.source}: {error}") from error
+        raise RequestError(
+            f"{given('data', request.source)}: {error.message}"
+        ) from error
     except (ImportError, MemoryError):
         raise
     except Exception as error:  # TFDS, protobuf, array_record, PIL: types of their own
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         recipe = _recipe(name, tfds_folder(request.data_dir))
         raise RequestError(
-            f"--data {request.source}: cannot read {prepared} ({reason}); if its files "
-            f"are damaged, remove them and {recipe}"
+            f"{given('data', request.source)}: cannot read {prepared} ({reason}); if "
+            f"its files are damaged, remove them and {recipe}"
         ) from error
     facts = {"test_split": test_split}
     return Dataset(request.source, train, test, class_names, facts=facts)
@@ -184,7 +186,7 @@ def _read(
     if (found := file_format(prepared)) != "array_record":
         raise RequestError(
             f"{prepared} is in the file format {found}, wanted array_record; give "
-            f"another --data-dir, or {_recipe(name, 'ANOTHER_FOLDER')}"
+            f"another {given('data_dir')}, or {_recipe(name, 'ANOTHER_FOLDER')}"
         )
     builder: Any = tfds.builder_from_directory(prepared)
     image, label = _features(builder.info)
@@ -274,5 +276,5 @@ def _check_size(
         raise RequestError(
             f"images of several sizes: of {split}, example 0 is {first[0]}x{first[1]} "
             f"(height x width) and example {example} {found[0]}x{found[1]}; bring them "
-            "to one with --resize N"
+            f"to one with {given('resize')} N"
         )

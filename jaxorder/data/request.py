@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxorder.keys import Keys
+from jaxorder.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class Request:
 
     source: str
     argument: str
-    keys: Keys
+    keys: Spec
     data_dir: Path | None = None
     resize: int | None = None

@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from jaxorder.data.folder import folder
 from jaxorder.data.made import gabor, gaussian, graded
 from jaxorder.data.newsgroups import find_newsgroups, newsgroups20
 from jaxorder.data.npz import read_npz
+from jaxorder.data.options import DataOptions
 from jaxorder.data.prepared import (
     cifar10,
     cifar100,
@@ -28,9 +28,9 @@ from jaxorder.data.prepared import (
 from jaxorder.data.request import Request
 from jaxorder.data.subset import stratified
 from jaxorder.data.text import text
-from jaxorder.data.transform import Transformations, transformed
-from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
+from jaxorder.data.transform import resize, transformed
+from jaxorder.errors import RequestError, given
+from jaxorder.spec import parse_spec
 
 
 def digits(request: Request) -> Dataset:
@@ -182,12 +182,7 @@ class Entry:
 
 
 def load(
-    source: str,
-    *,
-    data_dir: str | os.PathLike[str] | None = None,
-    train_examples: int | None = None,
-    test_examples: int | None = None,
-    wanted: Transformations | None = None,
+    source: str, *, data_dir: str | os.PathLike[str] | None = None, **wanted: Any
 ) -> Dataset:
     """Load a data set by the name of its source.
 
@@ -195,11 +190,8 @@ def load(
         source: `NAME[:TEXT][,key=value,...]`, as `catalog` lists them.
         data_dir: Folder of prepared TFDS data sets; None is $TFDS_DATA_DIR, else
             ~/tensorflow_datasets.
-        train_examples: Size of a fixed stratified choice of the training examples;
-            None keeps all.
-        test_examples: Size of a fixed stratified choice of the test examples;
-            None keeps all.
-        wanted: What to do to the data, these sizes included, which are then left out.
+        **wanted: What to do to the data: other fields of `DataOptions`, such as
+            `train_examples`, the size of a fixed stratified choice.
 
     Returns:
         The data set; the ids of its examples are positions in the source.
@@ -208,17 +200,20 @@ def load(
         RequestError: There is no such source, it is not there or not readable, its
             arrays are not as they must be, or what is wanted cannot be done to it.
     """
-    if wanted is None:
-        wanted = Transformations(
-            train_examples=train_examples, test_examples=test_examples
-        )
-    request, known = parse_source(source, data_dir, wanted.resize)
+    folder = None if data_dir is None else Path(data_dir)
+    return read(DataOptions(data=source, data_dir=folder, **wanted))
+
+
+def read(wanted: DataOptions) -> Dataset:
+    """Read the data that options ask for, and transform them."""
+    request, known = parse_source(wanted.data, wanted.data_dir, wanted.resize)
     dataset = known.read(request)
     sizes = {which: len(dataset.split(which).labels) for which in ("train", "test")}
     facts = {**dataset.facts, "source_examples": sizes}
-    if known.resizes:
-        wanted = dataclasses.replace(wanted, resize=None)
-    return transformed(dataclasses.replace(dataset, facts=facts), wanted)
+    resized = known.resizes or wanted.resize is None
+    dataset = dataclasses.replace(dataset, facts=facts)
+    dataset = dataset if resized else resize(dataset, wanted.resize or 0)
+    return transformed(dataset, wanted)
 
 
 def catalog(data_dir: str | os.PathLike[str] | None = None) -> list[Entry]:
@@ -268,38 +263,41 @@ def parse_source(
     Raises:
         RequestError: Where there is no such source, or it takes no such text or key.
     """
-    name, _, rest = source.partition(":")
+    name, known = _known(source)
+    # what is no key may be part of a path
+    keys = None if known.need == "none" else known.keys
+    spec = parse_spec(source, "data", between=",", known=keys).filled(known.keys)
+    if known.need == ("none" if spec.argument else "needed"):
+        raise RequestError(f"{given('data', source)}: wanted {_usage(name)}")
+    folder = None if data_dir is None else Path(data_dir).expanduser()
+    return Request(source, spec.argument, spec, folder, resize), known
+
+
+def _known(source: str) -> tuple[str, Source]:
+    name = source.partition(":")[0]
     if name not in SOURCES:
         raise RequestError(
-            f"--data {source!r}: no such source; allowed are "
+            f"{given('data', source)}: no such source; allowed are "
             f"{', '.join(map(_usage, SOURCES))}{_suggestion(source)}"
         )
-    known = SOURCES[name]
-    argument, given = _cut_keys(rest, known)
-    unknown = sorted(given.keys() - known.keys.keys())
-    if unknown:
-        raise RequestError(
-            f"--data {source}: no key {unknown[0]}; there are {', '.join(known.keys)}"
-        )
-    if known.need == ("none" if argument else "needed"):
-        raise RequestError(f"--data {source}: wanted {_usage(name)}")
-    keys = Keys(f"--data {source}", {**known.keys, **given})
-    folder = None if data_dir is None else Path(data_dir).expanduser()
-    return Request(source, argument, keys, folder, resize), known
+    return name, SOURCES[name]
 
 
-def _cut_keys(rest: str, source: Source) -> tuple[str, dict[str, str]]:
-    """Return the text behind the colon without its keys, and these."""
-    given: dict[str, str] = {}
-    last_key = r"(?:(.*),)?([a-z_]+)=([^,]*)"
-    while source.keys and (found := re.fullmatch(last_key, rest)):
-        before, key, value = found.groups()
-        # what is no key may be part of a path
-        if source.need != "none" and key not in source.keys:
-            break
-        given.setdefault(key, value)
-        rest = before or ""
-    return rest, given
+def beside(source: str, folder: Path) -> str:
+    """Return a source whose path, where it has one, is taken as relative to a folder.
+
+    Args:
+        source: `NAME[:TEXT][,key=value,...]`.
+        folder: Folder of the file that names the source.
+
+    Raises:
+        RequestError: Where there is no such source.
+    """
+    name, known = _known(source)
+    rest = source.partition(":")[2]
+    if known.argument != "PATH" or not rest or rest.startswith(("/", "~")):
+        return source
+    return f"{name}:{folder / rest}"
 
 
 def _suggestion(source: str) -> str:

@@ -28,7 +28,7 @@ def stratified(
     Args:
         labels: Class of each example.
         size: Examples to choose, from the number of classes to the number of labels.
-        option: What the message calls `size`, for instance "--train-examples".
+        option: What the message calls `size`, as `given` returns.
         population: What the message calls `labels`.
 
     Returns:

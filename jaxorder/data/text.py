@@ -17,8 +17,8 @@ from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.request import Request
 from jaxorder.data.rows import SUFFIXES, Row, read_rows
 from jaxorder.data.subset import stratified
-from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
+from jaxorder.errors import RequestError, given
+from jaxorder.spec import Spec
 
 PADDING, UNKNOWN = 0, 1
 SPECIAL = ("<pad>", "<unknown>")
@@ -178,7 +178,7 @@ def text(request: Request) -> Dataset:
     path = Path(request.argument).expanduser()
     sizes = Sizes.asked(request)
     how = (sizes, request.keys["text"], request.keys["label"])
-    asked = f"--data {request.source}"
+    asked = given("data", request.source)
     with refuse_unreadable(asked):
         if not path.exists():
             raise RequestError(
@@ -204,7 +204,8 @@ def _file(folder: Path, split: str, request: Request) -> Path:
     if len(found) != 1:
         holds = " and ".join(found) or "neither " + " nor ".join(names)
         raise RequestError(
-            f"--data {request.source}: the folder holds {holds}; wanted one of them"
+            f"{given('data', request.source)}: the folder holds {holds}; wanted one of "
+            "them"
         )
     return folder / found[0]
 
@@ -220,8 +221,8 @@ def _divide(
     test = list(itertools.compress(documents, in_test))
     if not (train and test):
         raise RequestError(
-            f"--data {request.source}: '{SPLIT}' is {documents[0].split} in every row; "
-            "wanted rows of train and of test, or no such column"
+            f"{given('data', request.source)}: '{SPLIT}' is {documents[0].split} in "
+            "every row; wanted rows of train and of test, or no such column"
         )
     return train, test
 
@@ -261,7 +262,7 @@ def _classes(
     classes = {document.label for document in train}
     if len(classes) == 1:
         raise RequestError(
-            f"--data {request.source}: all training texts are of the class "
+            f"{given('data', request.source)}: all training texts are of the class "
             f"{min(classes)!r}; wanted two classes or more"
         )
     for document in test:
@@ -276,14 +277,14 @@ def _classes(
 
 
 def _documents(file: Path, request: Request) -> list[Document]:
-    place = f"--data {request.source}: {file.name}"
+    place = f"{given('data', request.source)}: {file.name}"
     return [
         _document(row, number, request.keys)
         for number, row in enumerate(read_rows(file, place))
     ]
 
 
-def _document(row: Row, number: int, keys: Keys) -> Document:
+def _document(row: Row, number: int, keys: Spec) -> Document:
     for role in ("text", "label"):
         if keys[role] not in row.values:
             raise RequestError(

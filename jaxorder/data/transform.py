@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, Int32, Int64, Shaped
 
-from jaxorder.config import Duplicates, Noise
 from jaxorder.data.dataset import Dataset, Split
+from jaxorder.data.options import DataOptions, Duplicates, Noise
 from jaxorder.data.subset import take_examples
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 Labels = Int32[np.ndarray, "example"]
 
@@ -29,52 +29,7 @@ _AXES = 32  # of them
 _QUERIES = 1024  # examples whose neighbours are held at a time
 
 
-@dataclass(frozen=True, kw_only=True)
-class Transformations:
-    """What to do to a data set; each field is an option of the command line.
-
-    Attributes:
-        classes: Classes to keep, numbers or names joined by commas; None keeps all.
-        train_examples: Size of a stratified choice of the training examples.
-        test_examples: Size of a stratified choice of the test examples.
-        label_noise: Share of the training labels to change, 0 to 1.
-        noise: To what they are changed, see `label_noise`.
-        noise_seed: Which labels are changed, and to what.
-        shuffle_labels: Whether to permute all training labels.
-        shuffle_seed: How.
-        pca: Leading principal components to replace the inputs by.
-        drop_duplicates: Which duplicates to drop.
-        resize: Pixels to bring the images' sides to.
-        scaling: `standard`, as the data set says; or `unit`, bytes divided by 255.
-
-    Raises:
-        RequestError: The share is out of range, or labels are to be both shuffled and
-            changed by noise.
-    """
-
-    classes: str | None = None
-    train_examples: int | None = None
-    test_examples: int | None = None
-    label_noise: float = 0.0
-    noise: Noise = "symmetric"
-    noise_seed: int = 0
-    shuffle_labels: bool = False
-    shuffle_seed: int = 0
-    pca: int | None = None
-    drop_duplicates: Duplicates | None = None
-    resize: int | None = None
-    scaling: str = "standard"
-
-    def __post_init__(self):
-        _check_share(self.label_noise)
-        if self.shuffle_labels and self.label_noise:
-            raise RequestError(
-                f"--shuffle-labels: not with --label-noise {self.label_noise:g}, since "
-                "shuffling leaves no label to change; give one of them"
-            )
-
-
-def transformed(dataset: Dataset, wanted: Transformations) -> Dataset:
+def transformed(dataset: Dataset, wanted: DataOptions) -> Dataset:
     """Transform a data set.
 
     Sizes are taken of what is left of the classes and without duplicates, labels are
@@ -82,8 +37,8 @@ def transformed(dataset: Dataset, wanted: Transformations) -> Dataset:
 
     Args:
         dataset: What to transform.
-        wanted: What to do, always in the order resize, classes, duplicates, sizes,
-            labels, components, scaling.
+        wanted: What to do, always in the order classes, duplicates, sizes, labels,
+            components, scaling; images have their size already.
 
     Returns:
         The transformed data set; the same where nothing is wanted.
@@ -91,8 +46,6 @@ def transformed(dataset: Dataset, wanted: Transformations) -> Dataset:
     Raises:
         RequestError: As each of the steps does.
     """
-    if wanted.resize is not None:
-        dataset = resize(dataset, wanted.resize)
     if wanted.classes is not None:
         dataset = keep_classes(dataset, wanted.classes)
     if wanted.drop_duplicates is not None:
@@ -119,8 +72,8 @@ def unit_range(dataset: Dataset) -> Dataset:
     """
     if dataset.train.inputs.dtype != np.uint8:
         raise RequestError(
-            f"--scaling unit: needs inputs that are bytes, from 0 to 255; those of "
-            f"{dataset.name} are {dataset.train.inputs.dtype}"
+            f"{given('scaling', 'unit')}: needs inputs that are bytes, from 0 to 255; "
+            f"those of {dataset.name} are {dataset.train.inputs.dtype}"
         )
     return dataclasses.replace(dataset, scaling="unit")
 
@@ -142,7 +95,7 @@ def keep_classes(dataset: Dataset, classes: str) -> Dataset:
         RequestError: A class is unknown or repeated, there are fewer than two, or
             they have no test example.
     """
-    option = f"--classes {classes}"
+    option = given("classes", classes)
     kept = [_class_number(part.strip(), dataset, option) for part in classes.split(",")]
     names = tuple(dataset.class_names[number] for number in kept)
     if len(set(kept)) < len(kept):
@@ -194,7 +147,7 @@ def label_noise(
         (symmetric and pair noise).
     """
     _check_share(share)
-    option, rng = f"--label-noise {share:g}", _generator(seed)
+    option, rng = given("label_noise", share), _generator(seed)
     before, count = dataset.train.labels, round(share * dataset.train.labels.size)
     order = rng.permutation(before.size)
     if kind == "shuffle":
@@ -203,13 +156,14 @@ def label_noise(
             raise RequestError(
                 f"{option}: {count} labels of {dataset.name} cannot be exchanged so "
                 f"that each changes, as at most {order.size} could be chosen with no "
-                "class above half of them; change fewer, or give --noise symmetric"
+                "class above half of them; change fewer, or give "
+                f"{given('noise', 'symmetric')}"
             )
     chosen = order[:count]
     labels = before.copy()
     labels[chosen] = _others(rng, before[chosen], dataset.num_classes, kind)
-    advice = "give a smaller share or another --noise-seed"
-    _check_left(labels, dataset, f"{option} --noise {kind}", advice)
+    advice = f"give a smaller share or another {given('noise_seed')}"
+    _check_left(labels, dataset, f"{option} {given('noise', kind)}", advice)
     noisy = dataclasses.replace(dataset, train=dataset.train.with_labels(labels))
     how = {"share": share, "kind": kind, "seed": seed, "changed": count}
     return _noted(noisy, "label_noise", **how)
@@ -279,7 +233,7 @@ def pca(dataset: Dataset, components: int) -> tuple[Dataset, Projection]:
         RequestError: The number is out of range, the inputs are words, or they are
             projected already.
     """
-    option, inputs = f"--pca {components}", dataset.train.inputs
+    option, inputs = given("pca", components), dataset.train.inputs
     most = min(len(inputs), int(np.prod(inputs.shape[1:])))
     if dataset.train.tokens:
         raise RequestError(f"{option}: the inputs of {dataset.name} are words")
@@ -329,11 +283,11 @@ def drop_duplicates(dataset: Dataset, kind: Duplicates = "exact") -> Dataset:
         RequestError: `near` is asked for words, or a class would be left without
             training examples, or the test split without any.
     """
-    option, train, test = f"--drop-duplicates {kind}", dataset.train, dataset.test
+    option, train, test = given("drop_duplicates", kind), dataset.train, dataset.test
     if kind == "near" and train.tokens:
         raise RequestError(
             f"{option}: the inputs of {dataset.name} are words, which are equal or "
-            "not; give --drop-duplicates exact"
+            f"not; give {given('drop_duplicates', 'exact')}"
         )
     inputs = np.concatenate([train.inputs, test.inputs])
     inputs = inputs.reshape(len(inputs), -1)
@@ -379,7 +333,7 @@ def resize(dataset: Dataset, pixels: int) -> Dataset:
     Raises:
         RequestError: The inputs are no images, or pixels is not from 1 on.
     """
-    option, shape = f"--resize {pixels}", dataset.input_shape
+    option, shape = given("resize", pixels), dataset.input_shape
     if len(shape) != 3:
         raise RequestError(
             f"{option}: the inputs of {dataset.name} have shape {shape}; wanted images"
@@ -409,7 +363,7 @@ def _dropped(before: Dataset, after: Dataset) -> dict[str, int]:
 
 def _check_share(share: float) -> None:
     if not 0 <= share <= 1:
-        raise RequestError(f"--label-noise {share:g}: must be from 0 to 1")
+        raise RequestError(f"{given('label_noise', share)}: must be from 0 to 1")
 
 
 def _check_left(labels: Labels, dataset: Dataset, option: str, advice: str) -> None:

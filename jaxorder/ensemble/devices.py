@@ -16,8 +16,6 @@ from jaxorder.data.cache import cache_folder
 # jax.Device is made at run time: no static checker knows it as a type
 Devices = Sequence[Any]
 
-RANDOM = "threefry2x32"
-
 
 def cores() -> int:
     """Return the processor cores that this process may use."""

@@ -18,9 +18,9 @@ from jaxorder.ensemble.devices import Devices, pinned
 from jaxorder.ensemble.member import Examples, MemberState, Recipe
 from jaxorder.ensemble.packing import pack_like, packed_model, unpack
 from jaxorder.ensemble.plan import Lowering, Plan
-from jaxorder.ensemble.stream import Resident, Streamed
-from jaxorder.ensemble.traits import member_traits
-from jaxorder.models.conv import convolutions
+from jaxorder.ensemble.windows import Resident, Streamed
+from jaxorder.members.traits import member_traits
+from jaxorder.models.ambient import traced_with
 
 OVER_MEMBERS = PartitionSpec("member")
 SHARED = PartitionSpec()
@@ -63,7 +63,9 @@ class Ensemble:
         self._config = config
         self._plan = plan
         self._labels = np.asarray(examples.labels[: recipe.pool])
-        self._vectors = 0 if examples.vectors is None else len(examples.vectors)
+        self._label_vectors = (
+            0 if examples.label_vectors is None else len(examples.label_vectors)
+        )
         self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
         self.groups = len(examples.evaluated)
         self.held_steps = window or recipe.steps_per_epoch
@@ -98,7 +100,7 @@ class Ensemble:
         """
         self.members = members
         traits = member_traits(
-            self._config, self._labels, self._vectors, first, members
+            self._config, self._labels, self._label_vectors, first, members
         )
         alike = np.full(members, self._recipe.train_examples)
         counts = alike if traits.examples is None else np.asarray(traits.examples)
@@ -275,7 +277,7 @@ class Ensemble:
             def one(values: tuple) -> Any:
                 return function(*values, *arguments[members:])
 
-            with convolutions(lowering.convolution):
+            with traced_with(convolution=lowering.convolution):
                 return _over_members(lowering, one, arguments[:members])
 
         sharded = jax.shard_map(

@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.ensemble.augment import augmented
 from jaxorder.ensemble.optimizer import Rule
-from jaxorder.ensemble.traits import Traits
+from jaxorder.members.traits import Traits
 from jaxorder.models import Model
 
 
@@ -52,7 +52,7 @@ class Examples(NamedTuple):
             groups; the last are filled up with position 0.
         first: Place in an epoch's order of the first of the training examples, where
             these are a window of a stream.
-        vectors: Labels of the training examples that members are trained towards
+        label_vectors: Labels of the training examples that members are trained towards
             instead, where each has a vector of its own.
     """
 
@@ -62,7 +62,7 @@ class Examples(NamedTuple):
     deviation: Float[AnyArray, "input_axis"]
     evaluated: Int[AnyArray, "group batch position"]
     first: Int[AnyArray, ""] = np.array(0, np.int32)
-    vectors: Int[AnyArray, "vector training_example"] | None = None
+    label_vectors: Int[AnyArray, "vector training_example"] | None = None
 
 
 @dataclass(frozen=True)
@@ -243,9 +243,9 @@ def train_step(
 def _labels(
     examples: Examples, traits: Traits, at: Int[Array, "position"]
 ) -> Int[Array, "position"]:
-    if traits.vector is None or examples.vectors is None:
+    if traits.label_vector is None or examples.label_vectors is None:
         return jnp.asarray(examples.labels)[at]
-    return jnp.asarray(examples.vectors)[traits.vector, at]
+    return jnp.asarray(examples.label_vectors)[traits.label_vector, at]
 
 
 def smoothed_loss(

@@ -5,13 +5,14 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from jaxorder.config import parse_model
 from jaxorder.ensemble.devices import Devices
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.models.conv import METHODS, Method
+from jaxorder.spec import parse_spec
 
 STATE_SHARE = 0.25  # of the memory, for the states of a block; a map holds them twice
 AUTO = "auto"
+CHUNK = 8  # members of a chunk
 
 Mapped = Literal["sequential", "vmap", "chunks"]
 
@@ -154,49 +155,28 @@ def named(text: str, rule: Plan, device_count: int) -> Plan:
     Raises:
         RequestError: Where a name, key or value is not allowed.
     """
-    spec = parse_model(text, option="--plan")
+    defaults = {
+        "convolution": rule.train.convolution,
+        "devices": str(rule.devices),
+        "evaluate_batch": str(rule.evaluate_batch),
+    }
+    spec = parse_spec(text, "plan")
     if spec.name not in get_args(Mapped):
         allowed = ", ".join((AUTO, *get_args(Mapped)))
-        raise RequestError(f"--plan {text}: must be one of {allowed}")
-    known = {"convolution", "devices", "evaluate_batch"}
-    known |= {"size"} if spec.name == "chunks" else set()
-    for key in spec.options:
-        if key not in known:
-            allowed = ", ".join(sorted(known))
-            raise RequestError(f"--plan {text}: no key {key}; there are {allowed}")
-    convolution = spec.options.get("convolution", rule.train.convolution)
-    if convolution not in METHODS:
-        allowed = ", ".join(METHODS)
-        raise RequestError(
-            f"--plan {text}: convolution={convolution} must be one of {allowed}"
-        )
-    size = _whole(text, spec.options, "size", 8)
+        raise RequestError(f"{spec.asked}: must be one of {allowed}")
+    chunked = spec.name == "chunks"
+    keys = spec.filled({**defaults, **({"size": str(CHUNK)} if chunked else {})})
+    convolution = keys.choice("convolution", {name: name for name in METHODS})
     members: Any = spec.name
-    lowering = Lowering(members, convolution, size if members == "chunks" else 1)
+    lowering = Lowering(members, convolution, keys.whole("size") if chunked else 1)
     return Plan(
         train=lowering,
         evaluate=lowering,
-        devices=_whole(text, spec.options, "devices", rule.devices, device_count),
+        devices=keys.whole("devices", most=device_count),
         block=rule.block,
-        evaluate_batch=_whole(
-            text, spec.options, "evaluate_batch", rule.evaluate_batch
-        ),
-        why=f"{lowering}: named by --plan",
+        evaluate_batch=keys.whole("evaluate_batch"),
+        why=f"{lowering}: the plan that was asked for",
     )
-
-
-def _whole(
-    text: str,
-    options: Mapping[str, str],
-    key: str,
-    default: int,
-    most: int | None = None,
-) -> int:
-    value = options.get(key, str(default))
-    if value.isdecimal() and 0 < int(value) <= (most or 10**9):
-        return int(value)
-    allowed = f"from 1 to {most}" if most else "from 1 on"
-    raise RequestError(f"--plan {text}: {key}={value} must be a whole number {allowed}")
 
 
 def block_members(
@@ -219,7 +199,7 @@ def block_members(
     fitting = int(STATE_SHARE * memory_bytes / state_bytes)
     if fitting < 1:
         raise RequestError(
-            f"--models: one member's state takes {state_bytes >> 20} MiB; "
+            f"{given('model')}: one member's state takes {state_bytes >> 20} MiB; "
             f"{memory_bytes >> 20} MiB of memory are too few; choose a smaller model"
         )
     return min(members, wanted or fitting)

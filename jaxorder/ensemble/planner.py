@@ -26,6 +26,7 @@ from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.plan import (
     AUTO,
+    CHUNK,
     Lowering,
     Plan,
     Trial,
@@ -33,12 +34,12 @@ from jaxorder.ensemble.plan import (
     by_rule,
     named,
 )
-from jaxorder.ensemble.subsets import differ
-from jaxorder.ensemble.traits import drawn_traits
 from jaxorder.errors import RequestError
 from jaxorder.files import write_json
+from jaxorder.members.subsets import differ
+from jaxorder.members.traits import option_traits
 from jaxorder.models import forward_flops
-from jaxorder.models.conv import Method, convolutions
+from jaxorder.models.ambient import Method, traced_with
 
 Measure = Literal["always", "if long"]
 
@@ -49,7 +50,6 @@ TRIAL_SECONDS, TRIAL_TURNS = 0.25, 5
 WORTH_SECONDS = 30.0
 FLOPS_A_SECOND = 5e10
 MARGIN = 1.05  # another way must be so much faster than the rule's: trials are noisy
-CHUNK = 8
 # Members in sequence go through a block for each call of some seconds, and their states
 # are copied there and back: a step of all should be short, but a block not too small.
 STEP_SECONDS, LEAST_BLOCK = 0.1, 32
@@ -205,7 +205,7 @@ def _counted(devices: int) -> str:
 
 def state_bytes(recipe: Recipe, config: RunConfig) -> int:
     """Return the bytes of one member's parameters, optimiser state and examples."""
-    traits = jax.tree.map(lambda values: values[0], drawn_traits(config, 0, 1))
+    traits = jax.tree.map(lambda values: values[0], option_traits(config, 0, 1))
     state = jax.eval_shape(lambda: member.init(recipe, traits))
     leaves = jax.tree.leaves(state)
     # its order of an epoch, and which examples are its own
@@ -247,7 +247,7 @@ def _different(job: Job, methods: list[Method]) -> list[Method]:
 def _program(job: Job, method: Method) -> str:
     inputs = job.recipe.model.inputs.of(job.recipe.batch_size)
     variables = jax.eval_shape(job.recipe.model.init, jax.random.key(0))
-    with convolutions(method):
+    with traced_with(convolution=method):
         # a function that is new each time, since JAX remembers what it traced
         return str(
             jax.make_jaxpr(lambda v, x: job.recipe.model.logits(*v, x))(
@@ -410,7 +410,7 @@ def _kept_file(job: Job, rule: Plan) -> Path:
         job.recipe.model.identity,
         (config.record, job.recipe.batch_size, job.recipe.train_examples),
         (config.vary, config.subset, config.disjoint, config.folds, config.resample),
-        (config.label_smoothing, job.data.vectors is None),
+        (config.label_smoothing, job.data.label_vectors is None),
         [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(params)],
         (job.data.inputs.shape, str(job.data.inputs.dtype), job.data.evaluated.size),
         (min(rule.block, TRIAL_MEMBERS), rule.devices, job.window, job.recipe.augment),

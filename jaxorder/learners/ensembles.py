@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from jaxorder.keys import Keys
 from jaxorder.learners.problem import Fit, Matrix, Predictions, Problem, at_steps
+from jaxorder.spec import Spec
 
 WEAK = ("stump", "tree", "linear")
 DEPTH = "3"  # of AdaBoost's trees, unless given
@@ -20,7 +20,7 @@ DEPTH = "3"  # of AdaBoost's trees, unless given
 # ---- AdaBoost
 
 
-def adaboost(keys: Keys) -> Fit:
+def adaboost(keys: Spec) -> Fit:
     """Return AdaBoost over weak learners, by rounds.
 
     SAMME, its form for several classes, after Zhu et al. 2009. A weak learner is a
@@ -81,7 +81,7 @@ def weak_learner(weak: str, depth: int, examples: int) -> Any:
 # ---- gradient boosting
 
 
-def gradient_boosting(keys: Keys) -> Fit:
+def gradient_boosting(keys: Spec) -> Fit:
     """Return gradient boosting of trees over binned features, by rounds.
 
     Histogram gradient boosting after Ke et al. 2017 (LightGBM); it never stops early.
@@ -115,7 +115,7 @@ def _gradient_boosting(
 # ---- random forest
 
 
-def random_forest(keys: Keys) -> Fit:
+def random_forest(keys: Spec) -> Fit:
     """Return a random forest, by trees, after Breiman 2001.
 
     The first so many trees vote by the mean of their class shares, as scikit-learn's

@@ -12,14 +12,14 @@ import numpy as np
 from jaxtyping import Int, Integer
 from scipy.sparse import issparse
 
-from jaxorder.keys import Keys
 from jaxorder.learners.problem import Fit, Predictions, Problem
+from jaxorder.spec import Spec
 
 # problem, number of training examples -> a classifier that is not fitted yet
 Make = Callable[[Problem, int], Any]
 
 
-def svm(keys: Keys) -> Fit:
+def svm(keys: Spec) -> Fit:
     """Return a support vector machine, after Cortes and Vapnik 1995.
 
     Args:
@@ -40,7 +40,7 @@ def _svm(kernel: str, price: float, problem: Problem, examples: int) -> Any:
     return SVC(C=price, kernel=kernel)
 
 
-def knn(keys: Keys) -> Fit:
+def knn(keys: Spec) -> Fit:
     """Return the vote of the k nearest neighbours, after Fix and Hodges 1951.
 
     Args:
@@ -60,7 +60,7 @@ def _knn(k: int, problem: Problem, examples: int) -> Any:
     return KNeighborsClassifier(min(k, examples), algorithm="brute")
 
 
-def naive_bayes(keys: Keys) -> Fit:
+def naive_bayes(keys: Spec) -> Fit:
     """Return naive Bayes: Gaussian features, or of texts multinomial words.
 
     Args:
@@ -84,7 +84,7 @@ def _naive_bayes(smoothing: float | None, problem: Problem, examples: int) -> An
     return GaussianNB(var_smoothing=smoothing or 1e-9)
 
 
-def lda(keys: Keys) -> Fit:
+def lda(keys: Spec) -> Fit:
     """Return linear discriminants, after Fisher 1936 and Rao 1948.
 
     Args:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxorder.keys import Keys
 from jaxorder.learners.problem import Fit, Predictions, Problem
+from jaxorder.spec import Spec
 
 
-def sgd(keys: Keys) -> Fit:
+def sgd(keys: Spec) -> Fit:
     """Return logistic regressions, one class against the rest, by single examples.
 
     Stochastic gradient descent with scikit-learn's decreasing rate, after Bottou 2012.
@@ -31,7 +31,7 @@ def _logistic(alpha: float) -> Any:
     return SGDClassifier(loss="log_loss", alpha=alpha, shuffle=False)
 
 
-def perceptron(keys: Keys) -> Fit:
+def perceptron(keys: Spec) -> Fit:
     """Return perceptrons, one class against the rest, after Rosenblatt 1958."""
     del keys  # it has none
     return partial(_by_epoch, make=_perceptron)

@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from jaxorder.config import parse_model
 from jaxorder.errors import RequestError
-from jaxorder.keys import Keys, unknown
 from jaxorder.learners.ensembles import (
     DEPTH,
     adaboost,
@@ -16,8 +14,8 @@ from jaxorder.learners.ensembles import (
 from jaxorder.learners.growing import knn, lda, naive_bayes, svm
 from jaxorder.learners.linear import perceptron, sgd
 from jaxorder.learners.problem import Fit
-
-PREFIX = "sklearn:"
+from jaxorder.spec import LEARNERS as PREFIX
+from jaxorder.spec import Spec, parse_model, unknown
 
 
 class Time(NamedTuple):
@@ -63,7 +61,7 @@ class Learner:
     keys: Mapping[str, str]
     time: Time
     random: Literal["init", "order"] | None
-    fit: Callable[[Keys], Fit]
+    fit: Callable[[Spec], Fit]
     sparse: bool = True
     surplus: int = 0
 
@@ -77,9 +75,9 @@ class Learner:
         """Whether it has no time of its own and is fitted to growing training sets."""
         return self.time.length == "examples"
 
-    def options(self, text: str) -> Keys:
+    def options(self, text: str) -> Spec:
         """Return the keys of a model string, defaults filled in."""
-        return Keys(f"--models {text}", options_text(text))
+        return parse_model(text).filled(self.keys)
 
 
 LEARNERS: dict[str, Learner] = {
@@ -159,7 +157,7 @@ LEARNERS: dict[str, Learner] = {
 
 def is_learner(text: str) -> bool:
     """Whether a model string names a learner that is no network."""
-    return text.startswith(PREFIX)
+    return text.startswith(f"{PREFIX}:")
 
 
 def learner(text: str) -> Learner:
@@ -169,16 +167,13 @@ def learner(text: str) -> Learner:
         RequestError: Where the name or a key is unknown.
     """
     spec = parse_model(text)
-    name = spec.name.removeprefix(PREFIX)
-    if name not in LEARNERS:
-        raise RequestError(unknown("learner", f"--models {text}", name, LEARNERS))
-    known = LEARNERS[name]
-    for key in spec.options:
-        if key not in known.keys:
-            raise RequestError(unknown("key", f"--models {text}", key, known.keys))
+    if spec.argument not in LEARNERS:
+        raise RequestError(unknown("learner", spec.asked, spec.argument, LEARNERS))
+    known = LEARNERS[spec.argument]
+    spec.filled(known.keys)
     return known
 
 
 def options_text(text: str) -> dict[str, str]:
     """Return every key of a model string with the value that it has."""
-    return {**learner(text).keys, **parse_model(text).options}
+    return dict(learner(text).options(text).values)

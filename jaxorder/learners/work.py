@@ -61,7 +61,7 @@ class Task(NamedTuple):
     kind: np.dtype
 
 
-class Learned(NamedTuple):
+class Outcome(NamedTuple):
     """What became of a member.
 
     Attributes:
@@ -75,7 +75,7 @@ class Learned(NamedTuple):
     seconds: float
 
 
-def learn(task: Task, member: Member) -> Learned:
+def learn(task: Task, member: Member) -> Outcome:
     """Train a member and predict at every snapshot.
 
     Args:
@@ -94,7 +94,7 @@ def learn(task: Task, member: Member) -> Learned:
     except Exception as error:  # whatever scikit-learn raises
         told = f"{type(error).__name__}: {error}"
         raise WorkError(f"member {member.number} failed: {told}") from None
-    return Learned(member.number, found.astype(task.kind), time.monotonic() - began)
+    return Outcome(member.number, found.astype(task.kind), time.monotonic() - began)
 
 
 def problem(task: Task, member: Member) -> Problem:
@@ -128,13 +128,13 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _learn_held(member: Member) -> Learned:
+def _learn_held(member: Member) -> Outcome:
     return learn(_held[0], member)
 
 
 def learn_all(
     task: Task, members: Iterable[Member], workers: int, stopped: Callable[[], bool]
-) -> Generator[Learned, None, None]:
+) -> Generator[Outcome, None, None]:
     """Train members in processes of their own.
 
     Args:

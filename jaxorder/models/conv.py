@@ -6,9 +6,7 @@ the shape, and how members are mapped, so it is part of the plan: `convolutions`
 the method while a function is traced.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from functools import partial, reduce
 from itertools import product
 from typing import Any, Literal, NamedTuple, get_args
@@ -19,6 +17,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jaxorder.models import winograd
+from jaxorder.models.ambient import Method, ambient
 from jaxorder.models.blocks import Images, alike, block_size, cut, zeros
 from jaxorder.models.winograd import Filtered, Pads
 
@@ -37,22 +36,7 @@ Padding = Pads | Literal["same", "valid"]
 Pooled = Float[Array, "example rows columns channel"]
 Kernel = Float[Array, "kernel_height kernel_width channel filter"]
 
-# native: XLA's convolution and gradients. patches: a matrix product of patches, all at
-# once. direct: XLA's convolution, gradients of our own. winograd: fewer multiplications
-# where a kernel is 2x2 or 3x3 and its stride 1, else direct.
-Method = Literal["native", "patches", "direct", "winograd"]
 METHODS: tuple[Method, ...] = get_args(Method)
-_METHOD: ContextVar[Method] = ContextVar("_METHOD", default="native")
-
-
-@contextmanager
-def convolutions(method: Method) -> Iterator[None]:
-    """Trace convolutions by a method; outside of this, XLA's own are used."""
-    token = _METHOD.set(method)
-    try:
-        yield
-    finally:
-        _METHOD.reset(token)
 
 
 def convolve(
@@ -76,7 +60,7 @@ def convolve(
     if any(max(pad) >= width for pad, width in zip(pads, window, strict=True)):
         # the gradient that jaxlib 0.10.2's CPU then gives is wrong, and not repeatable
         x, pads = jnp.pad(x, ((0, 0), *pads, (0, 0))), NO_PADS
-    method = _METHOD.get()
+    method = ambient().convolution
     if method == "native":
         return _direct(x, kernel, strides, pads)
     if method == "patches" or (window == (1, 1) and x.dtype == jnp.float32):
@@ -133,7 +117,7 @@ def convolve_any(
             raise ValueError(f"padding {padding}: must be numbers where inputs spread")
         padding = lax.padtype_to_pads(x.shape[1:-1], reach, strides, padding)
     pads = tuple((int(before), int(after)) for before, after in padding)
-    if _METHOD.get() == "native":
+    if ambient().convolution == "native":
         return _native(x, kernel, strides, pads, spread)
     if spread.plain and len(pads) == 2:
         return convolve(x, kernel, (strides[0], strides[1]), (pads[0], pads[1]))

@@ -1,9 +1,7 @@
 """Layers that the architectures share, as Flax Linen modules."""
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -14,6 +12,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float, Int, Key
 
+from jaxorder.models.ambient import Initializer, ambient
 from jaxorder.models.conv import Padding, Size, convolve
 
 Activation = Callable[[Array], Array]
@@ -47,7 +46,6 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-Initializer = Callable[..., Array]
 INITIALIZERS: dict[str, Initializer | None] = {
     "default": None,
     "he": nn.initializers.he_normal(),
@@ -55,22 +53,11 @@ INITIALIZERS: dict[str, Initializer | None] = {
     "glorot": nn.initializers.glorot_uniform(),
     "orthogonal": nn.initializers.orthogonal(),
 }
-_chosen: ContextVar[Initializer | None] = ContextVar("initializer", default=None)
-
-
-@contextmanager
-def initialised(chosen: Initializer | None) -> Iterator[None]:
-    """Initialise kernels otherwise than each layer would; None: as each layer would."""
-    token = _chosen.set(chosen)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
 
 
 def dense(units: int, dtype: DTypeLike, name: str) -> nn.Dense:
     """Return a dense layer, of LeCun's initial weights unless others were chosen."""
-    kernel = _chosen.get() or nn.initializers.lecun_normal()
+    kernel = ambient().initializer or nn.initializers.lecun_normal()
     return nn.Dense(units, dtype=dtype, kernel_init=kernel, name=name)
 
 
@@ -112,7 +99,7 @@ class Conv(nn.Module):
     def __call__(self, x: Float[Array, "example height width channel"]) -> Array:
         """Convolve images."""
         shape = (*self.window, x.shape[-1], self.filters)
-        initial = _chosen.get() or nn.initializers.he_normal()
+        initial = ambient().initializer or nn.initializers.he_normal()
         initial = nn.initializers.zeros if self.silent else initial
         kernel = parameter(self, "kernel", initial, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
@@ -121,19 +108,6 @@ class Conv(nn.Module):
             return x
         bias = parameter(self, "bias", nn.initializers.zeros, (self.filters,))
         return x + bias.astype(self.dtype)
-
-
-_relative: ContextVar[Array | None] = ContextVar("relative", default=None)
-
-
-@contextmanager
-def dropping(relative: Array | None) -> Iterator[None]:
-    """Drop a share relative to each layer's own; None: each layer's own."""
-    token = _relative.set(relative)
-    try:
-        yield
-    finally:
-        _relative.reset(token)
 
 
 class Dropout(nn.Module):
@@ -146,7 +120,7 @@ class Dropout(nn.Module):
         """Drop values, drawn from the stream `dropout`, if training."""
         if not training or self.rate == 0:
             return x
-        key, relative = self.make_rng("dropout"), _relative.get()
+        key, relative = self.make_rng("dropout"), ambient().dropout
         if relative is None:
             return x * keep_mask(key, self.rate, x.shape, x.dtype)
         return x * varied_mask(key, self.rate * relative, x.shape, x.dtype)

@@ -5,9 +5,6 @@ is called with inputs alone: the weights of the examples are set around the call
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Literal
 
 import flax.linen as nn
@@ -16,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool
+from jaxtyping import Array
 
+from jaxorder.models.ambient import ambient
 from jaxorder.models.blocks import alike
 from jaxorder.models.layers import parameter
 
@@ -28,22 +26,6 @@ MOMENTUM = 0.9
 EPSILON = 1e-5  # added to the variance, as by Linen
 
 AnyArray = Array | np.ndarray
-_real: ContextVar[AnyArray | None] = ContextVar("real", default=None)
-
-
-@contextmanager
-def padded(real: Bool[AnyArray, "example"] | None) -> Iterator[None]:
-    """Trace calls of modules in which only some examples are real."""
-    token = _real.set(real)
-    try:
-        yield
-    finally:
-        _real.reset(token)
-
-
-def padded_examples() -> Bool[AnyArray, "example"] | None:
-    """Return which examples are real, where some may not be."""
-    return _real.get()
 
 
 class Normalise(nn.Module):
@@ -88,7 +70,7 @@ class BatchNorm(nn.Module):
         if not training:
             y = _by_statistics(x, scale, bias, mean.value, variance.value)
             return y.astype(self.dtype)
-        real = padded_examples()
+        real = ambient().real
         weights = jnp.ones(len(x)) if real is None else jnp.asarray(real, jnp.float32)
         weights = weights.reshape(-1, *[1] * (x.ndim - 1))
         y, *found = _by_batch(*alike(x, scale, bias, weights))

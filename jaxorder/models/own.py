@@ -27,10 +27,10 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 from jaxtyping import Array
 
-from jaxorder.config import ModelSpec, parse_model
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.models import conv
-from jaxorder.models.norm import padded_examples
+from jaxorder.models.ambient import ambient
+from jaxorder.spec import Spec, parse_model
 
 OBJECT = "@"  # between the class and the digest of a module given as an object
 KNOWN_STATE = {"params", "batch_stats"}
@@ -45,7 +45,7 @@ def is_own(text: str) -> bool:
         >>> is_own("nets.py:make:width=8"), is_own("Net@0f3a5c77"), is_own("mlp")
         (True, True, False)
     """
-    return is_object(text) or "." in parse_model(text).name.partition(":")[0]
+    return is_object(text) or "." in parse_model(text).name
 
 
 def is_object(text: str) -> bool:
@@ -72,11 +72,11 @@ def object_name(module: Any) -> str:
 # ---- from a name to a module
 
 
-def load(text: str, available: Mapping[str, Any]) -> nn.Module:
+def load(spec: Spec, available: Mapping[str, Any]) -> nn.Module:
     """Return the module that a named factory makes.
 
     Args:
-        text: `package.module:factory[:key=value,...]` or `file.py:factory...`; packages
+        spec: `package.module:factory[:key=value,...]` or `file.py:factory...`; packages
             are looked for in the current folder too.
         available: What a factory may ask for by name.
 
@@ -87,8 +87,7 @@ def load(text: str, available: Mapping[str, Any]) -> nn.Module:
         RequestError: Where the factory cannot be imported or called with these keys,
             fails, or makes something else than a Linen module.
     """
-    asked, spec = f"--models {text}", parse_model(text)
-    place, _, name = spec.name.partition(":")
+    asked, place, name = spec.asked, spec.name, spec.argument
     if not name:
         raise RequestError(
             f"{asked}: must name a factory, as package.module:factory or "
@@ -100,7 +99,7 @@ def load(text: str, available: Mapping[str, Any]) -> nn.Module:
     factory = getattr(source, name, None)
     if not callable(factory):
         raise RequestError(f"{asked}: {place} has no function or class {name}")
-    keys = _arguments(asked, factory, spec, available)
+    keys = _arguments(factory, spec, available)
     with _importable(folder), _refusing(f"{asked}: calling {name}"):
         module: Any = factory(**keys)
     _check_linen(asked, module)
@@ -148,27 +147,25 @@ def _imported(asked: str, place: str) -> ModuleType:
 
 
 def _arguments(
-    asked: str,
-    factory: Callable[..., Any],
-    spec: ModelSpec,
-    available: Mapping[str, Any],
+    factory: Callable[..., Any], spec: Spec, available: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return what to call a factory with."""
     named = inspect.signature(factory).parameters
+    called = f"{spec.name}:{spec.argument}"
     if available["dtype"] != jnp.float32 and "dtype" not in named:
         raise RequestError(
-            f"--precision {available['dtype']}: {spec.name} takes no dtype; give it "
-            "one, or leave the option out"
+            f"{given('precision', str(available['dtype']))}: {called} takes no dtype; "
+            "give it one, or leave the option out"
         )
     anything = any(p.kind is p.VAR_KEYWORD for p in named.values())
     hidden = (*available, "parent", "name")
     allowed = [n for n, p in named.items() if n not in hidden and p.kind not in REST]
-    for key in spec.options:
+    for key in spec.values:
         if key in available or not (anything or key in named):
             keys = ", ".join(allowed) or "none"
-            raise RequestError(f"{asked}: no key {key}; {spec.name} takes {keys}")
-    given = {k: v for k, v in available.items() if k in named}
-    return given | {key: typed(value) for key, value in spec.options.items()}
+            raise RequestError(f"{spec.asked}: no key {key}; {called} takes {keys}")
+    asked_for = {k: v for k, v in available.items() if k in named}
+    return asked_for | {key: typed(value) for key, value in spec.values.items()}
 
 
 def typed(text: str) -> Any:
@@ -203,7 +200,7 @@ class Called:
     """A module of the user's own, called as the architectures are.
 
     Args:
-        asked: What it was asked for with, as in "--models net.py:make".
+        asked: What it was asked for with, as `given` returns.
         module: The module.
 
     Raises:
@@ -272,7 +269,7 @@ def _as_ours(
 
 def _masked(x: Array) -> dict[str, Array]:
     """Return what keeps the examples that fill up a batch out of its statistics."""
-    real = padded_examples()
+    real = ambient().real
     if real is None or len(real) != len(x):
         return {}
     return {"mask": jnp.asarray(real).reshape(-1, *[1] * (x.ndim - 1))}

@@ -12,28 +12,25 @@ from jax.extend.core import Jaxpr
 from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
-from jaxorder.config import ModelSpec, parse_model
-from jaxorder.errors import RequestError
-from jaxorder.keys import Keys, unknown
+from jaxorder.errors import RequestError, given
 from jaxorder.models import own
 from jaxorder.models.alexnet import AlexNet
+from jaxorder.models.ambient import Initializer, traced_with
 from jaxorder.models.densenet import DenseNet
 from jaxorder.models.layers import (
     ACTIVATIONS,
     INITIALIZERS,
     Activation,
-    Initializer,
-    dropping,
-    initialised,
 )
 from jaxorder.models.mlp import MLP
-from jaxorder.models.norm import GROUPS, Norm, padded
+from jaxorder.models.norm import GROUPS, Norm
 from jaxorder.models.resnet import ResNet
 from jaxorder.models.text import BagOfEmbeddings, BiLSTMAttention
 from jaxorder.models.vgg import VGG19, StVGG
+from jaxorder.spec import Spec, parse_model, unknown
 
 AnyArray = Array | np.ndarray
-Factory = Callable[[Keys, "Inputs", int, DTypeLike], nn.Module]
+Factory = Callable[[Spec, "Inputs", int, DTypeLike], nn.Module]
 NORMS: dict[str, Norm] = {name: name for name in get_args(Norm)}
 Parameters = PyTree[Float[AnyArray, "..."]]
 
@@ -85,7 +82,7 @@ class Architecture:
         summary: A line for a listing.
         keys: Each key's default, as text.
         training: Defaults of the training options.
-        module: Keys, inputs, classes and type to a module.
+        module: Spec, inputs, classes and type to a module.
     """
 
     summary: str
@@ -94,19 +91,19 @@ class Architecture:
     module: Factory
 
 
-def _activation(keys: Keys) -> Activation | None:
+def _activation(keys: Spec) -> Activation | None:
     """Return the non-linearity; None for a linear network."""
     chosen = keys.choice("activation", ACTIVATIONS)
     return None if keys.flag("linear") else chosen
 
 
-def _norm(keys: Keys) -> Norm:
+def _norm(keys: Spec) -> Norm:
     """Return the normalisation, of which a linear network has none."""
     chosen = keys.choice("norm", NORMS)
     return "none" if keys.flag("linear") else chosen
 
 
-def _initializer(keys: Keys) -> Initializer | None:
+def _initializer(keys: Spec) -> Initializer | None:
     """Return how kernels are initialised; None: as each layer would.
 
     Layers of convolutions double the variance for a ReLU that would halve it (He et al.
@@ -117,11 +114,11 @@ def _initializer(keys: Keys) -> Initializer | None:
     return keys.choice("init", INITIALIZERS)
 
 
-def _share(keys: Keys, key: str, below: float) -> float:
+def _share(keys: Spec, key: str, below: float) -> float:
     return keys.number(key, 0.0, below, open_end=True)
 
 
-def _mlp(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+def _mlp(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
     widths, dropout = keys.widths("widths"), _share(keys, "dropout", below=1.0)
     activation, norm = _activation(keys), _norm(keys)
     _check_groups(keys, norm, widths, "widths")
@@ -133,7 +130,7 @@ def _st_vgg(
 ) -> Factory:
     """Return an st-VGG whose filters and dense units are in proportion to `width`."""
 
-    def module(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    def module(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
         _check_images(name, inputs, least=2 ** (len(shares) // 2))
         width, norm = keys.whole("width"), _norm(keys)
         # the dense layer drops twice as much
@@ -147,7 +144,7 @@ def _st_vgg(
     return module
 
 
-def _vgg19(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+def _vgg19(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
     _check_images("vgg19", inputs, least=32)
     width, norm = keys.whole("width"), _norm(keys)
     _check_groups(keys, norm, [width])
@@ -155,14 +152,14 @@ def _vgg19(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Mod
     return VGG19(classes, width, _activation(keys), dropout, norm, dtype)
 
 
-def _alexnet(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+def _alexnet(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
     _check_images("alexnet", inputs, least=8)
     dropout = _share(keys, "dropout", below=1.0)
     return AlexNet(classes, keys.whole("width"), _activation(keys), dropout, dtype)
 
 
 def _resnet(name: str, blocks: tuple[int, ...], bottleneck: bool) -> Factory:
-    def module(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+    def module(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
         _check_images(name, inputs, least=8)
         width, norm, activation = keys.whole("width"), _norm(keys), _activation(keys)
         _check_groups(keys, norm, [width])
@@ -172,7 +169,7 @@ def _resnet(name: str, blocks: tuple[int, ...], bottleneck: bool) -> Factory:
 
 
 def _densenet121(
-    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+    keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike
 ) -> nn.Module:
     _check_images("densenet121", inputs, least=8)
     growth, norm = keys.whole("width"), _norm(keys)
@@ -181,7 +178,7 @@ def _densenet121(
 
 
 def _bilstm_attention(
-    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+    keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike
 ) -> nn.Module:
     _check_texts("bilstm_attention", inputs)
     return BiLSTMAttention(
@@ -195,7 +192,7 @@ def _bilstm_attention(
 
 
 def _bag_of_embeddings(
-    keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike
+    keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike
 ) -> nn.Module:
     _check_texts("bag_of_embeddings", inputs)
     return BagOfEmbeddings(
@@ -210,7 +207,7 @@ def _bag_of_embeddings(
 
 
 def _check_groups(
-    keys: Keys, norm: Norm, filters: Sequence[int], key: str = "width"
+    keys: Spec, norm: Norm, filters: Sequence[int], key: str = "width"
 ) -> None:
     """Refuse filters that group normalisation cannot divide."""
     if norm == "group" and any(f > GROUPS and f % GROUPS for f in filters):
@@ -222,8 +219,8 @@ def _check_texts(name: str, inputs: Inputs) -> None:
     if not inputs.vocabulary:
         shape = " x ".join(map(str, inputs.shape))
         raise RequestError(
-            f"--models {name}: needs texts, such as newsgroups20; the data's inputs "
-            f"are numbers, {shape}"
+            f"{given('model', name)}: needs texts, such as newsgroups20; the data's "
+            f"inputs are numbers, {shape}"
         )
 
 
@@ -232,8 +229,8 @@ def _check_images(name: str, inputs: Inputs, least: int) -> None:
         shape = " x ".join(map(str, inputs.shape))
         shape = f"texts of {shape} words" if inputs.vocabulary else shape
         raise RequestError(
-            f"--models {name}: needs images of at least {least} x {least} pixels with "
-            f"channels; the data's inputs are {shape}"
+            f"{given('model', name)}: needs images of at least {least} x {least} "
+            f"pixels with channels; the data's inputs are {shape}"
         )
 
 
@@ -328,28 +325,23 @@ def architecture(text: str) -> Architecture:
     """
     spec = parse_model(text)
     if own.is_own(text):
-        return Architecture("a module of the user's own", spec.options, ADAM, _named)
+        return Architecture("a module of the user's own", spec.values, ADAM, _named)
     if spec.name not in ARCHITECTURES:
-        raise RequestError(
-            unknown("model", f"--models {text}", spec.name, ARCHITECTURES)
-        )
+        raise RequestError(unknown("model", spec.asked, spec.name, ARCHITECTURES))
     known = ARCHITECTURES[spec.name]
-    for key in spec.options:
-        if key not in known.keys:
-            raise RequestError(unknown("key", f"--models {text}", key, known.keys))
+    spec.filled(known.keys)
     return known
 
 
-def _named(keys: Keys, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
+def _named(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
     """Return the module that a factory of the user's makes."""
-    text = keys.asked.removeprefix("--models ")
     available = {
         "classes": classes,
         "inputs": inputs.shape,
         "vocabulary": inputs.vocabulary,
         "dtype": dtype,
     }
-    return own.load(text, available)
+    return own.load(keys, available)
 
 
 def build(
@@ -381,20 +373,20 @@ def build(
     if own.is_own(text) or module is not None:
         if shares:
             raise RequestError(
-                f"--vary dropout: {text} is a module of the user's own, whose dropout "
-                "is its own affair; vary another option"
+                f"{given('vary', 'dropout')}: {text} is a module of the user's own, "
+                "whose dropout is its own affair; vary another option"
             )
         return _build_own(text, inputs, classes, precision, module)
-    known, spec = architecture(text), parse_model(text)
-    values, dtype = {**known.keys, **spec.options}, jnp.dtype(precision)
-    if shares and ("dropout" not in known.keys or "dropout" in spec.options):
-        what = "names" if "dropout" in spec.options else "has no key"
+    known, spec, dtype = architecture(text), parse_model(text), jnp.dtype(precision)
+    if shares and ("dropout" not in known.keys or "dropout" in spec.values):
+        what = "names" if "dropout" in spec.values else "has no key"
         raise RequestError(
-            f"--vary dropout: {text} {what} dropout; leave it to one of the two, of a "
-            "model that drops"
+            f"{given('vary', 'dropout')}: {text} {what} dropout; leave it to one of "
+            "the two, of a model that drops"
         )
-    varied = [{"dropout": f"{share:g}"} for share in sorted(shares)] or [{}]
-    asked = [Keys(f"--models {text}", {**values, **each}) for each in varied]
+    keys = spec.filled(known.keys)
+    varied = [keys.with_value("dropout", f"{share:g}") for share in sorted(shares)]
+    asked = varied or [keys]
     modules = [known.module(keys, inputs, classes, dtype) for keys in asked]
     init = _initializer(asked[-1])
     # that of the largest share: layers drop relative to it
@@ -405,15 +397,15 @@ def _build_own(
     text: str, inputs: Inputs, classes: int, precision: str, module: nn.Module | None
 ) -> Model:
     """Return the user's own module, checked, as functions."""
-    asked = f"--models {text}"
+    keys = parse_model(text)
+    asked = keys.asked
     _check_given(asked, text, module)
     if module is None:
-        keys = Keys(asked, parse_model(text).options)
         module = _named(keys, inputs, classes, jnp.dtype(precision))
     elif precision != "float32":
         raise RequestError(
-            f"--precision {precision}: {text} computes in the types it was made with; "
-            "leave the option out and give the module its own"
+            f"{given('precision', precision)}: {text} computes in the types it was "
+            "made with; leave the option out and give the module its own"
         )
     model = from_module(own.Called(asked, module), inputs)
     own.check(asked, model, classes)
@@ -453,7 +445,7 @@ def from_module(
 
     def begin(key: Key[Array, ""]) -> tuple[Parameters, Parameters]:
         zeros = jnp.zeros(one.shape, one.dtype)
-        with initialised(init):
+        with traced_with(initializer=init):
             made = module.init({"params": key}, zeros, training=False)
         return made.get("params", {}), made.get("batch_stats", {})
 
@@ -475,7 +467,7 @@ def from_module(
         dropout: Float[Array, ""] | None = None,
     ) -> tuple[Float[Array, "example class"], Parameters]:
         relative = None if dropout is None else dropout / usual
-        with padded(real), dropping(relative):
+        with traced_with(real=real, dropout=relative):
             outputs, changed = module.apply(
                 _variables(params, statistics),
                 jnp.asarray(inputs),
@@ -539,5 +531,4 @@ def _summed(name: str, equation: Any) -> float:
 
 def options_text(text: str) -> dict[str, str]:
     """Return every key of a model string with the value that it has."""
-    spec: ModelSpec = parse_model(text)
-    return {**architecture(text).keys, **spec.options}
+    return {**architecture(text).keys, **parse_model(text).values}

@@ -13,7 +13,7 @@ from jaxorder.ensemble.devices import Devices, memory_bytes
 from jaxorder.ensemble.member import Examples
 from jaxorder.ensemble.stream import Joined
 from jaxorder.ensemble.subsets import differ
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 GROUP = 16  # batches evaluated in one call
 WINDOW_BYTES = 64 << 20  # more would not be faster
@@ -110,16 +110,17 @@ def arrange(
         return found(None)
     if vectors is not None or differ(config):
         raise RequestError(
-            f"--data {dataset.name}: {needed / 1e6:,.1f} MB of inputs, but a device "
-            f"may hold {allowed / 1e6:,.1f} MB; members with examples or labels of "
-            "their own need all on the device; give --train-examples or more "
-            "--device-memory"
+            f"{given('data', dataset.name)}: {needed / 1e6:,.1f} MB of inputs, but a "
+            f"device may hold {allowed / 1e6:,.1f} MB; members with examples or labels "
+            f"of their own need all on the device; give {given('train_examples')} or "
+            f"more {given('device_memory')}"
         )
     if config.order != "shared":
         raise RequestError(
-            f"--data {dataset.name}: {needed / 1e6:,.1f} MB of inputs, but a device "
-            f"may hold {allowed / 1e6:,.1f} MB; give --order shared to stream them in "
-            "batches that all members share, or --train-examples"
+            f"{given('data', dataset.name)}: {needed / 1e6:,.1f} MB of inputs, but a "
+            f"device may hold {allowed / 1e6:,.1f} MB; give {given('order', 'shared')} "
+            "to stream them in batches that all members share, or "
+            f"{given('train_examples')}"
         )
     return found(min(WINDOW_BYTES, allowed // SHARE))
 
@@ -127,5 +128,5 @@ def arrange(
 def _allowed(config: RunConfig, devices: Devices) -> int:
     """Return the bytes of inputs that a device may hold: half of what it has."""
     if config.device_memory is not None:
-        return parse_bytes(config.device_memory, "--device-memory")
+        return parse_bytes(config.device_memory, "device_memory")
     return memory_bytes(devices) // len(devices) // 2

@@ -26,7 +26,7 @@ from jaxorder.ensemble.devices import (
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.subsets import sizes_differ
 from jaxorder.ensemble.traits import drawn_traits
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.files import new_folder, write_json
 from jaxorder.models import options_text, parameter_count
 from jaxorder.run.folder import CONFIG, Run
@@ -186,8 +186,9 @@ def check_data(run: Run, dataset: Dataset) -> None:
     digest = run.document["data"]["digest"]
     if dataset.digest != digest:
         raise RequestError(
-            f"--data {dataset.name}: not the data that {run.path} was begun with "
-            f"(digest {dataset.digest[:12]} instead of {digest[:12]}); restore those"
+            f"{given('data', dataset.name)}: not the data that {run.path} was begun "
+            f"with (digest {dataset.digest[:12]} instead of {digest[:12]}); restore "
+            "those"
         )
 
 
@@ -201,6 +202,7 @@ def _check_module(run: Run, work: Workload) -> None:
     for key in ("digest", *(["program"] if same_versions else [])):
         if then[key] != now[key]:
             raise RequestError(
-                f"--models {run.name}: not the module that {run.path} was begun with "
-                f"({key} {now[key][:12]} instead of {then[key][:12]}); restore that"
+                f"{given('model', run.name)}: not the module that {run.path} was begun "
+                f"with ({key} {now[key][:12]} instead of {then[key][:12]}); restore "
+                "that"
             )

@@ -10,7 +10,7 @@ import xarray as xr
 
 from jaxorder import record
 from jaxorder.config import SCHEMA, RunConfig, folder_name
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.files import read_json
 
 Labels = Literal["label", "original"]
@@ -110,7 +110,9 @@ class Run:
             RequestError: Where there is no such split.
         """
         if not (self.path / record.RECORD / split).is_dir():
-            raise RequestError(f"--split {split}: {self.path} holds train and test")
+            raise RequestError(
+                f"{given('split', split)}: {self.path} holds train and test"
+            )
         dataset = record.read(self.path, split)
         if self.labels == "original" and "original_label" in dataset:
             trained = {"label": "trained_label", "original_label": "label"}

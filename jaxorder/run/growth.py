@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jaxorder import record
 from jaxorder.config import RunConfig, to_json
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.files import write_json
 from jaxorder.run.folder import CONFIG, Run
 
@@ -24,8 +24,8 @@ def check_growth(run: Run, members: int) -> None:
     """
     if members <= run.config.members:
         raise RequestError(
-            f"--members {members}: {run.path} has {run.config.members} already; "
-            "give more"
+            f"{given('members', members)}: {run.path} has {run.config.members} "
+            "already; give more"
         )
 
 

@@ -26,7 +26,7 @@ from jaxorder.config import (
 from jaxorder.data import Dataset
 from jaxorder.ensemble.devices import RANDOM, cores, processor
 from jaxorder.ensemble.subsets import most_examples
-from jaxorder.errors import Interrupted, RequestError, WorkError
+from jaxorder.errors import Interrupted, RequestError, WorkError, given
 from jaxorder.keys import Keys
 from jaxorder.learners import Learner, learner, options_text
 from jaxorder.learners.inputs import matrices
@@ -163,21 +163,21 @@ def _length(config: RunConfig, known: Learner, keys: Keys, examples: int) -> int
 
 def _check_options(config: RunConfig, known: Learner, dataset: Dataset) -> None:
     """Refuse options that would change what a network sees or what is recorded."""
-    asked = f"--models {config.model}"
+    asked = given("model", config.model)
     if config.record:
         raise RequestError(
-            f"{asked} --record {' '.join(config.record)}: only predictions are "
-            "recorded of learners that are no networks; leave --record out"
+            f"{asked} {given('record', config.record)}: only predictions are "
+            f"recorded of learners that are no networks; leave {given('record')} out"
         )
     if config.augment:
         raise RequestError(
-            f"{asked} --augment {' '.join(config.augment)}: only networks see changed "
-            "images; leave --augment out"
+            f"{asked} {given('augment', config.augment)}: only networks see changed "
+            f"images; leave {given('augment')} out"
         )
     others = [option_name(name) for name in parse_vary(config.vary) if name != "subset"]
     if others:
         raise RequestError(
-            f"{asked} --vary {' '.join(config.vary)}: only networks have "
+            f"{asked} {given('vary', config.vary)}: only networks have "
             f"{', '.join(others)}; of other learners only subset can vary"
         )
     if dataset.train.tokens and not known.sparse:

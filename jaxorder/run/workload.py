@@ -18,7 +18,7 @@ from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
 from jaxorder.ensemble.subsets import differ, most_examples, sizes_differ
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.models import Inputs, architecture, build, options_text
 from jaxorder.run.arrange import Arrangement, Vectors, arrange
 
@@ -139,7 +139,7 @@ def prepare(
 def _recipe(config: RunConfig, dataset: Dataset, module: Any) -> Recipe:
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
-        raise RequestError(f"--augment: {dataset.name} holds no images")
+        raise RequestError(f"{given('augment')}: {dataset.name} holds no images")
     shares = parse_vary(config.vary).get("dropout", ())
     model = build(
         *(config.model, inputs, dataset.num_classes, config.precision, shares),
@@ -153,8 +153,9 @@ def _recipe(config: RunConfig, dataset: Dataset, module: Any) -> Recipe:
     per_epoch = -(-most // batch_size)
     if sizes_differ(config, pool) and per_epoch > MOST_STEPS:
         raise RequestError(
-            f"--batch-size {batch_size}: {per_epoch:,} steps an epoch; members with "
-            f"more and fewer examples take at most {MOST_STEPS:,}; give larger batches"
+            f"{given('batch_size', batch_size)}: {per_epoch:,} steps an epoch; members "
+            f"with more and fewer examples take at most {MOST_STEPS:,}; give larger "
+            "batches"
         )
     return Recipe(
         model,
@@ -177,13 +178,13 @@ def check_variation(config: RunConfig) -> None:
     """
     if config.resample == "features":
         raise RequestError(
-            f"--resample features: {config.model} is a network, which sees all "
-            "features; networks take --resample bootstrap"
+            f"{given('resample', 'features')}: {config.model} is a network, which sees "
+            f"all features; networks take {given('resample', 'bootstrap')}"
         )
     if "momentum" in parse_vary(config.vary) and config.optimizer != "momentum":
         raise RequestError(
-            f"--vary momentum: {config.model} is trained by {config.optimizer}, which "
-            "has none; give --optimizer momentum"
+            f"{given('vary', 'momentum')}: {config.model} is trained by "
+            f"{config.optimizer}, which has none; give {given('optimizer', 'momentum')}"
         )
 
 
@@ -202,8 +203,8 @@ def check_alike(config: RunConfig) -> None:
     ]
     if config.members > 1 and not (apart or config.vary or differ(config)):
         raise RequestError(
-            f"--freeze {' '.join(config.freeze)}: nothing would set the members of "
-            f"{config.model} apart; freeze fewer streams, or give --members 1"
+            f"{given('freeze', config.freeze)}: nothing would set the members of "
+            f"{config.model} apart; freeze fewer streams, or give {given('members', 1)}"
         )
 
 
@@ -219,7 +220,7 @@ def choose_recorded(
     return {
         name: np.arange(len(split.labels))
         if bound is None or bound >= len(split.labels)
-        else stratified(split.labels, bound, option="--record-examples")
+        else stratified(split.labels, bound, option=given("record_examples"))
         for name, split in splits.items()
     }
 

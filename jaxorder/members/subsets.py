@@ -11,10 +11,9 @@ import jax
 import numpy as np
 from jaxtyping import Array, Int, Key
 
-from jaxorder.config import RunConfig, option_name, parse_vary, varied
-from jaxorder.ensemble.devices import RANDOM
-from jaxorder.ensemble.streams import collection_key, fold_name, member_keys
-from jaxorder.errors import RequestError
+from jaxorder.config import RunConfig, values_of_members
+from jaxorder.errors import RequestError, given
+from jaxorder.members.streams import RANDOM, collection_key, fold_name, member_keys
 
 Positions = Int[np.ndarray, "position"]
 STREAM = "subset"
@@ -22,13 +21,7 @@ STREAM = "subset"
 
 def differ(config: RunConfig) -> bool:
     """Whether members are trained on examples of their own."""
-    return bool(
-        config.subset is not None
-        or config.disjoint
-        or config.folds
-        or config.resample == "bootstrap"
-        or "subset" in parse_vary(config.vary)
-    )
+    return config.trained_on != "all"
 
 
 def sizes_differ(config: RunConfig, examples: int) -> bool:
@@ -36,8 +29,8 @@ def sizes_differ(config: RunConfig, examples: int) -> bool:
 
     As `most_examples`, it does not depend on how many members there are.
     """
-    parts = config.disjoint or config.folds
-    return "subset" in parse_vary(config.vary) or bool(parts and examples % parts)
+    uneven = bool(config.parts and examples % config.parts)
+    return "subset" in config.varied or uneven
 
 
 def most_examples(config: RunConfig, examples: int) -> int:
@@ -53,25 +46,28 @@ def most_examples(config: RunConfig, examples: int) -> int:
     Raises:
         RequestError: Where a member would have none.
     """
-    shares = parse_vary(config.vary).get("subset", (config.subset or 1.0,))
+    shares = _shares(config)
     for share in shares:
         if not _size(share, examples):
             raise RequestError(
-                f"--subset {share:g}: less than half an example of {examples:,}; "
+                f"{given('subset', share)}: less than half an example of {examples:,}; "
                 f"give a share from {1 / examples:.2g} on"
             )
-    parts = config.disjoint or config.folds
-    if parts and parts > examples:
-        name = "disjoint" if config.disjoint else "folds"
+    if config.parts and config.parts > examples:
         raise RequestError(
-            f"{option_name(name)} {parts}: more parts than the {examples:,} training "
-            "examples; give fewer"
+            f"{given(config.trained_on, config.parts)}: more parts than the "
+            f"{examples:,} training examples; give fewer"
         )
     if config.disjoint:
         return -(-examples // config.disjoint)
     if config.folds:
         return examples - examples // config.folds
     return max(_size(share, examples) for share in shares)
+
+
+def _shares(config: RunConfig) -> tuple[float, ...]:
+    """Return the shares of the examples that members draw."""
+    return config.varied.get("subset", (config.subset or 1.0,))
 
 
 def _size(share: float, examples: int) -> int:
@@ -93,7 +89,7 @@ def training_positions(
         Sorted positions among the training examples, for each member; one that a
         bootstrap drew several times is there as often.
     """
-    if config.disjoint or config.folds:
+    if config.parts:
         parts = partition(config, labels)
         of = [parts == part for part in part_of(config, first, members)]
         return [np.flatnonzero(own if config.disjoint else ~own) for own in of]
@@ -102,9 +98,8 @@ def training_positions(
 
 def part_of(config: RunConfig, first: int, members: int) -> Int[np.ndarray, "member"]:
     """Return the part that each member is trained on, or that is left out of it."""
-    parts = config.disjoint or config.folds
-    assert parts
-    return np.arange(first, first + members) % parts
+    assert config.parts
+    return np.arange(first, first + members) % config.parts
 
 
 def partition(
@@ -119,17 +114,17 @@ def partition(
     shuffled = _shuffled(fold_name(root, STREAM), len(labels))
     dealt = shuffled[np.argsort(labels[shuffled], kind="stable")]
     parts = np.empty(len(labels), int)
-    parts[dealt] = np.arange(len(labels)) % (config.disjoint or config.folds or 1)
+    parts[dealt] = np.arange(len(labels)) % (config.parts or 1)
     return parts
 
 
 def _drawn(
     config: RunConfig, examples: int, first: int, members: int
 ) -> Iterator[Positions]:
-    shares = varied(config, first, members).get("subset")
+    shares = values_of_members(config.varied, first, members).get("subset")
     keys = _keys(config, first, members)
     for member in range(members):
-        if config.resample == "bootstrap":
+        if config.trained_on == "bootstrap":
             bits = jax.random.randint(keys[member], (examples,), 0, examples)
             yield np.sort(np.asarray(bits))
             continue
@@ -138,7 +133,7 @@ def _drawn(
 
 
 def _keys(config: RunConfig, first: int, members: int) -> Key[Array, "member"]:
-    if STREAM in config.freeze:
+    if STREAM in config.frozen:
         shared = fold_name(collection_key(config), STREAM)
         return jax.vmap(lambda _: shared)(np.arange(members))
     own = member_keys(config, first, members)

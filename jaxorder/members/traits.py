@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaxorder.config import RunConfig, varied
-from jaxorder.ensemble.streams import Streams, member_streams
-from jaxorder.ensemble.subsets import (
+from jaxorder.config import RunConfig, values_of_members
+from jaxorder.members.streams import Streams, member_streams
+from jaxorder.members.subsets import (
     differ,
     most_examples,
     sizes_differ,
@@ -26,17 +26,17 @@ class Traits(NamedTuple):
         values: Options that vary over members, by field.
         positions: Training examples of its own, filled up with position 0.
         examples: How many of them count, where members have different numbers.
-        vector: Which of the vectors of labels it is trained towards.
+        label_vector: Which of the vectors of labels it is trained towards.
     """
 
     streams: Streams
     values: dict[str, Float[Array | np.ndarray, "*member"]]
     positions: Int[Array | np.ndarray, "*member position"] | None = None
     examples: Int[Array | np.ndarray, "*member"] | None = None
-    vector: Int[Array | np.ndarray, "*member"] | None = None
+    label_vector: Int[Array | np.ndarray, "*member"] | None = None
 
 
-def drawn_traits(config: RunConfig, first: int, members: int) -> Traits:
+def option_traits(config: RunConfig, first: int, members: int) -> Traits:
     """Return what members are by the options alone, their examples left open.
 
     Args:
@@ -44,7 +44,7 @@ def drawn_traits(config: RunConfig, first: int, members: int) -> Traits:
         first: First member.
         members: Members from there on.
     """
-    found = varied(config, first, members)
+    found = values_of_members(config.varied, first, members)
     values: dict[str, Any] = {
         field: np.array(numbers, np.float32)
         for field, numbers in found.items()
@@ -56,7 +56,7 @@ def drawn_traits(config: RunConfig, first: int, members: int) -> Traits:
 def member_traits(
     config: RunConfig,
     labels: Int[np.ndarray, "example"],
-    vectors: int,
+    label_vectors: int,
     first: int,
     members: int,
 ) -> Traits:
@@ -65,17 +65,17 @@ def member_traits(
     Args:
         config: What was asked.
         labels: Classes of the training examples.
-        vectors: Vectors of labels, over which members cycle; 0: there are none.
+        label_vectors: Vectors of labels, over which members cycle; 0: there are none.
         first: First member.
         members: Members from there on.
 
     Returns:
         Arrays with a leading member axis.
     """
-    traits = drawn_traits(config, first, members)
-    if vectors:
-        at = np.arange(first, first + members, dtype=np.int32) % vectors
-        traits = traits._replace(vector=at)
+    traits = option_traits(config, first, members)
+    if label_vectors:
+        at = np.arange(first, first + members, dtype=np.int32) % label_vectors
+        traits = traits._replace(label_vector=at)
     if not differ(config):
         return traits
     own = training_positions(config, labels, first, members)

@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Array, Key, UInt64
 
 from jaxorder.config import RunConfig
-from jaxorder.ensemble.devices import RANDOM
+
+RANDOM = "threefry2x32"
 
 
 class Streams(NamedTuple):
@@ -33,9 +34,9 @@ def fold_name(key: Key[Array, ""], name: str) -> Key[Array, ""]:
 
 
 def collection_key(config: RunConfig) -> Key[Array, ""]:
-    """Return a run's key: of the study's seed and, unless shared, the architecture."""
+    """Return a run's key: of the study's seed and, unless shared, its name."""
     root = jax.random.key(config.seed, impl=RANDOM)
-    return fold_name(root, "any" if config.share_streams else config.model)
+    return fold_name(root, "any" if config.share_streams else config.key)
 
 
 def member_keys(config: RunConfig, first: int, members: int) -> Key[Array, "member"]:
@@ -55,10 +56,9 @@ def member_streams(config: RunConfig, first: int, members: int) -> Streams:
         name: jax.vmap(lambda key, name=name: fold_name(key, name))(keys)
         for name in Streams._fields
     }
-    for name in {*config.freeze, *(["order"] if config.order == "shared" else [])}:
-        if name in named:
-            shared = fold_name(collection_key(config), name)
-            named[name] = jax.vmap(lambda _, key=shared: key)(np.arange(members))
+    for name in config.frozen & named.keys():
+        shared = fold_name(collection_key(config), name)
+        named[name] = jax.vmap(lambda _, key=shared: key)(np.arange(members))
     return Streams(**named)
 
 

@@ -5,11 +5,11 @@ import numpy as np
 from jaxtyping import Int, Integer
 
 from jaxorder.config import RunConfig
-from jaxorder.ensemble import subsets
-from jaxorder.ensemble.streams import collection_key, fold_name, member_keys
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.learners.registry import Learner
 from jaxorder.learners.work import Member
+from jaxorder.members import subsets
+from jaxorder.members.streams import collection_key, fold_name, member_keys
 
 FEATURES = "features"
 
@@ -70,15 +70,10 @@ def half_of_features(
 def seed(config: RunConfig, stream: str, index: int) -> int:
     """Return the seed of a member's learner, of 32 bits, from a named stream."""
     (key,) = member_keys(config, index, 1)
-    if frozen(config, stream):
+    if stream in config.frozen:
         key = collection_key(config)
     with jax.threefry_partitionable(True):
         return int(jax.random.bits(fold_name(key, stream), (), np.uint32))
-
-
-def frozen(config: RunConfig, stream: str) -> bool:
-    """Whether a stream is the same for all members."""
-    return stream in config.freeze or (stream == "order" and config.order == "shared")
 
 
 # ---- members that would be one
@@ -90,21 +85,21 @@ def check_members(config: RunConfig, learner: Learner) -> None:
     Raises:
         RequestError: Where neither chance nor resampling sets members apart.
     """
-    own = learner.random is not None and not frozen(config, learner.random)
+    own = learner.random is not None and learner.random not in config.frozen
     if config.members == 1 or own or config.resample == FEATURES:
         return
-    asked = f"--models {config.model} --members {config.members}"
-    parts = config.disjoint or config.folds
-    if parts and config.members > parts:
-        name = "--disjoint" if config.disjoint else "--folds"
+    asked = f"{given('model', config.model)} {given('members', config.members)}"
+    if config.parts and config.members > config.parts:
         raise RequestError(
-            f"{asked}: {_why(learner)}, so members on the same of the parts of {name} "
-            f"{parts} would be equal; give --members {parts} at most, or more parts"
+            f"{asked}: {_why(learner)}, so members on the same of the parts of "
+            f"{given(config.trained_on, config.parts)} would be equal; give "
+            f"{given('members', config.parts)} at most, or more parts"
         )
-    if not parts and not _drawn_apart(config):
+    if not config.parts and not _drawn_apart(config):
         raise RequestError(
-            f"{asked}: {_why(learner)}, so all members would be equal; give --resample "
-            "bootstrap or features, --subset, --folds or --disjoint, or --members 1"
+            f"{asked}: {_why(learner)}, so all members would be equal; give "
+            f"{given('resample')} bootstrap or features, {given('subset')}, "
+            f"{given('folds')} or {given('disjoint')}, or {given('members', 1)}"
         )
 
 
@@ -117,7 +112,7 @@ def _why(learner: Learner) -> str:
 def _drawn_apart(config: RunConfig) -> bool:
     """Whether each member draws examples of its own."""
     drawn = subsets.differ(config) and config.subset != 1.0
-    return drawn and subsets.STREAM not in config.freeze
+    return drawn and subsets.STREAM not in config.frozen
 
 
 def check_examples(
@@ -135,7 +130,7 @@ def check_examples(
         classes = len(np.unique(own))
         if classes < 2 or len(own) < classes + learner.surplus:
             raise RequestError(
-                f"--models {config.model}: member {index} would be trained on "
+                f"{given('model', config.model)}: member {index} would be trained on "
                 f"{len(own)} examples of {classes} classes; it needs two classes and "
                 f"{learner.surplus} examples more than classes; give more examples"
             )
@@ -148,9 +143,9 @@ def what_differs(config: RunConfig, learner: Learner) -> str:
         found.append(f"their {_RESAMPLED[config.resample]}")
     elif subsets.differ(config):
         found.append("their parts of the training examples")
-    if learner.stream == "order" and not frozen(config, "order"):
+    if learner.stream == "order" and "order" not in config.frozen:
         found.append("the order of their examples")
-    if learner.random == "init" and not frozen(config, "init"):
+    if learner.random == "init" and "init" not in config.frozen:
         found.append("the learner's own chance")
     return " and ".join(found) or "nothing"
 

@@ -1,0 +1,27 @@
+"""What is asked for: options of a study and of a run, checked once, kept as JSON.
+
+Nothing here knows models or devices; each later module checks what only it can.
+"""
+
+from jaxorder.config.run import (
+    SCHEMA,
+    RunConfig,
+    StudyOptions,
+    check_names,
+    folder_name,
+    to_json,
+)
+from jaxorder.config.snapshots import snapshot_steps
+from jaxorder.config.vary import parse_vary, values_of_members
+
+__all__ = [
+    "SCHEMA",
+    "RunConfig",
+    "StudyOptions",
+    "check_names",
+    "folder_name",
+    "parse_vary",
+    "snapshot_steps",
+    "to_json",
+    "values_of_members",
+]

@@ -1,0 +1,199 @@
+"""The options of a study in groups; those of the data live with the data."""
+
+from typing import Literal
+
+from jaxorder.config.snapshots import parse_snapshots
+from jaxorder.config.vary import parse_vary
+from jaxorder.data.options import SEED
+from jaxorder.errors import RequestError, given
+from jaxorder.options import Checked, data_bytes, number, option, options, whole
+from jaxorder.spec import parse_spec
+
+Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
+Schedule = Literal["constant", "cosine", "step", "warmup_cosine"]
+Precision = Literal["float32", "bfloat16"]
+Order = Literal["member", "shared"]
+Keep = Literal["none", "last", "log", "all"]
+Quantity = Literal["loss", "margin", "true_logprob", "error_norm", "probability"]
+Augmentation = Literal["flip", "crop"]
+Stream = Literal["init", "order", "dropout", "augment", "subset"]
+Resampling = Literal["bootstrap", "features"]
+TrainedOn = Literal["all", "subset", "disjoint", "folds", "bootstrap"]
+
+COUNT = whole(least=1)
+PARTS = whole(least=2)
+
+
+@options
+class TrainingOptions(Checked):
+    """The training of a member; None takes the architecture's default."""
+
+    epochs: int = option(30, "Passes through the training examples.", COUNT)
+    optimizer: Optimizer | None = option(None, "Update rule (else the architecture's).")
+    learning_rate: float | None = option(
+        None, "Largest of the schedule (else the architecture's).", number(above=0.0)
+    )
+    momentum: float = option(
+        0.9, "For the optimizer momentum.", number(least=0.0, below=1.0)
+    )
+    weight_decay: float = option(
+        0.0, "L2 penalty; decoupled with adamw.", number(least=0.0)
+    )
+    label_smoothing: float = option(
+        0.0,
+        "Share of each label spread evenly over all classes.",
+        number(least=0.0, below=1.0),
+    )
+    schedule: Schedule = option("constant", "Learning rate over time.")
+    batch_size: int | None = option(
+        None, "Examples a step (else the architecture's).", COUNT
+    )
+    precision: Precision = option(
+        "float32", "Of the computation; weights stay float32."
+    )
+    augment: tuple[Augmentation, ...] = option(
+        (), "Flip and crop training images at random (crop: shifts)."
+    )
+
+
+@options
+class MemberOptions(Checked):
+    """How many members there are, and what sets them apart."""
+
+    members: int = option(16, "Networks an ensemble.", COUNT)
+    seed: int = option(
+        0, "Seed of the study; every member's streams come from it.", SEED
+    )
+    order: Order = option(
+        "member", "Mini-batches for each member alone, or shared by all."
+    )
+    share_streams: bool = option(False, "Same mini-batches for member i of each model.")
+    freeze: tuple[Stream, ...] = option(
+        (),
+        "Random streams that are the same for all members: init, dropout, augment, "
+        "subset; and order, which says the same as --order shared.",
+    )
+    vary: tuple[str, ...] = option(
+        (),
+        "Options that members differ in, as learning-rate=0.01,0.1: values cycle over "
+        "members, all combinations of several options.",
+        lambda name, value: parse_vary(value) and None,
+    )
+    subset: float | None = option(
+        None,
+        "Train each member on its own random share of the examples.",
+        number(above=0.0, most=1.0),
+    )
+    disjoint: int | None = option(
+        None,
+        "Train members in so many groups, on disjoint parts of the examples.",
+        PARTS,
+    )
+    folds: int | None = option(
+        None, "Leave out of each member's training one of so many parts.", PARTS
+    )
+    resample: Resampling | None = option(
+        None,
+        "Each member's own bootstrap sample of the examples, or, for learners that are "
+        "not networks, its own half of the features.",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_examples()
+        if "order" in self.freeze:  # one spelling from here on
+            rest = tuple(name for name in self.freeze if name != "order")
+            object.__setattr__(self, "freeze", rest)
+            object.__setattr__(self, "order", "shared")
+
+    @property
+    def frozen(self) -> frozenset[str]:
+        """Random streams that are the same for all members."""
+        return frozenset({*self.freeze, *(["order"] if self.order == "shared" else [])})
+
+    @property
+    def varied(self) -> dict[str, tuple[float, ...]]:
+        """The values that members differ in, by option."""
+        return parse_vary(self.vary)
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """Which of the training examples a member is trained on."""
+        if self.resample == "bootstrap":
+            return "bootstrap"
+        if self.disjoint or self.folds:
+            return "disjoint" if self.disjoint else "folds"
+        return "subset" if self.subset is not None or "subset" in self.varied else "all"
+
+    @property
+    def parts(self) -> int | None:
+        """Parts that the training examples are dealt to, where they are."""
+        return self.disjoint or self.folds
+
+    def _check_examples(self) -> None:
+        """Refuse several choices of the examples that a member trains on."""
+        said = [
+            given(name)
+            for name in ("subset", "disjoint", "folds")
+            if getattr(self, name) is not None
+        ]
+        said += [given("resample", "bootstrap")] * (self.resample == "bootstrap")
+        said += [given("vary", "subset")] * ("subset" in self.varied)
+        if len(said) > 1:
+            raise RequestError(
+                f"{' '.join(said)}: each says which examples a member trains on; give "
+                "one"
+            )
+
+
+@options
+class RecordingOptions(Checked):
+    """What is recorded, and what is kept of the members."""
+
+    snapshots: str = option(
+        "log:10,epoch",
+        "When to record: log:N (N a decade in the first epoch), epoch, every:K (steps),"
+        " joined by commas, with step 0 and the last; or last, alone.",
+        lambda name, value: parse_snapshots(value) and None,
+    )
+    record: tuple[Quantity, ...] = option(
+        (), "More to record of each example (probability: last snapshot)."
+    )
+    record_examples: int | None = option(
+        None, "Record at most so many of a split, stratified.", COUNT
+    )
+    keep_checkpoints: Keep = option(
+        "last", "None, the last, one a doubling of steps, or all."
+    )
+    checkpoint_seconds: float = option(
+        30.0, "Least time between checkpoints against crashes.", number(least=0.0)
+    )
+
+
+@options
+class ExecutionOptions(Checked):
+    """How the work is done; the same members come out of it."""
+
+    block_members: int | None = option(
+        None, "Members trained in one pass (else as memory allows).", COUNT
+    )
+    plan: str = option(
+        "auto",
+        "How members are mapped: auto (what is fastest in a trial), sequential, vmap, "
+        "chunks; with :key=value,... of convolution, size, devices.",
+        lambda name, value: parse_spec(value, name) and None,
+    )
+    device_memory: str | None = option(
+        None,
+        "Bytes of a device that the data may take, as 500MB or 2GB; more are streamed, "
+        "which needs --order shared (else what the device has).",
+        data_bytes,
+    )
+
+
+__all__ = [
+    "ExecutionOptions",
+    "MemberOptions",
+    "RecordingOptions",
+    "TrainingOptions",
+]

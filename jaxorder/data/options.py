@@ -1,0 +1,84 @@
+"""What can be asked of data, and the data that are asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from jaxorder.errors import RequestError, given
+from jaxorder.options import Checked, option, options, share, whole
+
+if TYPE_CHECKING:
+    from jaxorder.data.dataset import Dataset
+
+Noise = Literal["symmetric", "pair", "shuffle"]
+Duplicates = Literal["exact", "near"]
+Scaling = Literal["standard", "unit"]
+
+SEED = whole(least=0, most=2**32 - 1)
+SIZE = whole(least=1)
+
+
+@options
+class DataOptions(Checked):
+    """Which data, and what is done to them before they are learned."""
+
+    data: str = option("", "Source of the data, as `jaxorder data list` lists them.")
+    data_dir: Path | None = option(
+        None, "Folder of prepared TFDS data sets (else TFDS's own)."
+    )
+    resize: int | None = option(None, "Bring images to so many pixels a side.", SIZE)
+    classes: str | None = option(
+        None, "Keep these classes only, by number or name, joined by commas."
+    )
+    drop_duplicates: Duplicates | None = option(
+        None, "Drop examples that are exactly or nearly an earlier one."
+    )
+    train_examples: int | None = option(
+        None, "Train on so many, a fixed stratified choice.", SIZE
+    )
+    test_examples: int | None = option(
+        None, "Test on so many, a fixed stratified choice.", SIZE
+    )
+    label_noise: float = option(0.0, "Share of the training labels to change.", share)
+    noise: Noise = option(
+        "symmetric",
+        "To any other class, to the next class, or among the chosen examples.",
+    )
+    noise_seed: int = option(0, "Seed of the label noise.", SEED)
+    shuffle_labels: bool = option(False, "Shuffle all training labels.")
+    shuffle_seed: int = option(0, "Seed of the shuffled labels.", SEED)
+    pca: int | None = option(
+        None, "Project the inputs on so many principal components.", SIZE
+    )
+    scaling: Scaling = option(
+        "standard",
+        "Inputs of mean 0 and deviation 1, or unit: bytes divided by 255.",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.data:
+            raise RequestError(
+                f"{given('data')}: must name a source of data, as digits; "
+                "`jaxorder data list` lists them"
+            )
+        if self.shuffle_labels and self.label_noise:
+            raise RequestError(
+                f"{given('shuffle_labels')}: not with "
+                f"{given('label_noise', self.label_noise)}, since shuffling leaves no "
+                "label to change; give one of them"
+            )
+
+    def load(self) -> "Dataset":
+        """Return the data, transformed as asked.
+
+        Returns:
+            The data set; the ids of its examples are positions in the source.
+
+        Raises:
+            RequestError: There is no such source, it is not there or not readable, its
+                arrays are not as they must be, or what is asked cannot be done to it.
+        """
+        # to know what was asked is not to read data
+        from jaxorder.data.sources import read
+
+        return read(self)

@@ -1,0 +1,1 @@
+"""What makes a member itself: its random streams, its values, its examples."""
