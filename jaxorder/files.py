@@ -72,7 +72,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         RequestError: Where something of that name exists.
     """
-    refuse_existing(path)
+    refuse_occupied(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     made = [parent for parent in path.parents if not parent.exists()]
     try:
@@ -92,16 +92,19 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_occupied(path: Path, further: str = "") -> None:
     """Refuse to write over something.
+
+    Args:
+        path: Where to write.
+        further: What else can be done about it, to end the message.
 
     Raises:
         RequestError: Where the path exists, or cannot be made.
     """
     if path.exists():
         raise RequestError(
-            f"{given('out', path)}: exists already; name a new folder, or go on with "
-            f"it: jaxorder resume {path}"
+            f"{given('out', path)}: exists already; name a new folder{further}"
         )
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):

@@ -12,15 +12,18 @@ from jaxorder.config.run import (
     to_json,
 )
 from jaxorder.config.snapshots import snapshot_steps
+from jaxorder.config.study import StudyConfig, read_study_file
 from jaxorder.config.vary import parse_vary, values_of_members
 
 __all__ = [
     "SCHEMA",
     "RunConfig",
+    "StudyConfig",
     "StudyOptions",
     "check_names",
     "folder_name",
     "parse_vary",
+    "read_study_file",
     "snapshot_steps",
     "to_json",
     "values_of_members",
