@@ -24,7 +24,7 @@ LEVELS = (
     {"run"},
     {"analysis"},
     {"report"},
-    {"cli"},
+    {"cli", "api"},
     {"__main__"},
 )
 
@@ -68,6 +68,8 @@ LAZY = {
     ("ensemble.stream", "grain"),
     # only the digits come with it
     ("data.sources", "sklearn"),
+    # only a notebook's kernel shows anything by it
+    ("progress.notebook", "IPython"),
     # only what is trained is loaded, in the processes that train it
     ("learners.ensembles", "sklearn"),
     ("learners.growing", "sklearn"),
@@ -234,7 +236,7 @@ READ = f"""
 import sys
 import jaxorder
 jaxorder.open_run; jaxorder.compare; jaxorder.RunConfig; jaxorder.Dataset
-import jaxorder.report, jaxorder.cli.documents, jaxorder.cli.display
+import jaxorder.report, jaxorder.cli.documents, jaxorder.progress
 print(sorted({JAX} & set(sys.modules)))
 """
 
