@@ -76,7 +76,12 @@ LAZY = {
     ("learners.linear", "sklearn"),
 }
 
-KNOWN_BY = {"flax": "models", "orbax": "checkpoint", "tensorflow_datasets": "data"}
+KNOWN_BY = {
+    "flax": "models",
+    "orbax": "checkpoint",
+    "tensorflow_datasets": "data",
+    "IPython": "progress",
+}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "tensorflow_datasets"}
 WITHOUT_JAX = (
     *("record", "analysis", "report", "run.folder", "cli", "data"),
