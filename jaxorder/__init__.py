@@ -10,20 +10,22 @@ if TYPE_CHECKING:
     from jaxorder.analysis import (
         accessibility,
         bimodality,
+        class_null,
         classification_agreement,
         compare,
+        epoch_weights,
         fleiss_kappa,
         held_out_accuracy,
         scores,
         tp_agreement,
     )
+    from jaxorder.api import grow, resume, train
     from jaxorder.config import RunConfig
-    from jaxorder.data import Dataset, Split, from_arrays
+    from jaxorder.data import Dataset, Split, from_arrays, load
     from jaxorder.errors import RequestError
     from jaxorder.report import write_report
-    from jaxorder.run.folder import Run, open_run
+    from jaxorder.run.folder import Run, open_run, open_runs
     from jaxorder.run.join import join_scores
-    from jaxorder.run.training import grow, resume, train
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,14 +36,18 @@ __all__ = [
     "Split",
     "accessibility",
     "bimodality",
+    "class_null",
     "classification_agreement",
     "compare",
+    "epoch_weights",
     "fleiss_kappa",
     "from_arrays",
     "grow",
     "held_out_accuracy",
     "join_scores",
+    "load",
     "open_run",
+    "open_runs",
     "resume",
     "scores",
     "tp_agreement",
@@ -52,8 +58,10 @@ __all__ = [
 _ANALYSIS = {
     "accessibility",
     "bimodality",
+    "class_null",
     "classification_agreement",
     "compare",
+    "epoch_weights",
     "fleiss_kappa",
     "held_out_accuracy",
     "scores",
@@ -64,14 +72,16 @@ _MODULES = {
     "Dataset": "jaxorder.data",
     "Split": "jaxorder.data",
     "from_arrays": "jaxorder.data",
+    "load": "jaxorder.data",
     "join_scores": "jaxorder.run.join",
     "RequestError": "jaxorder.errors",
     "Run": "jaxorder.run.folder",
     "RunConfig": "jaxorder.config",
     "open_run": "jaxorder.run.folder",
-    "grow": "jaxorder.run.training",
-    "resume": "jaxorder.run.training",
-    "train": "jaxorder.run.training",
+    "open_runs": "jaxorder.run.folder",
+    "grow": "jaxorder.api",
+    "resume": "jaxorder.api",
+    "train": "jaxorder.api",
     "write_report": "jaxorder.report",
 }
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -185,10 +186,22 @@ with lock(Path(sys.argv[1])):
 """
 
 
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+# what version 0.1.0 did
+HOLD_AS_BEFORE = """
+import fcntl, sys
+with open(sys.argv[1] + "/lock", "w") as file:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=[HOLD, HOLD_AS_BEFORE], ids=["this version", "0.1.0"])
+def holder(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[str]]:
     """Yield another process that holds a folder."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    command = [sys.executable, "-c", request.param, str(tmp_path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -218,3 +231,28 @@ def test_a_folder_is_free_again_after_a_failure(tmp_path: Path) -> None:
         raise ValueError("enough")
     with lock(tmp_path):
         pass
+
+
+def test_the_version_before_is_refused_what_this_one_holds(tmp_path: Path) -> None:
+    before = [sys.executable, "-c", HOLD_AS_BEFORE, str(tmp_path)]
+    with lock(tmp_path):
+        refused = subprocess.run(before, capture_output=True, text=True, check=False)
+    assert refused.stdout == ""
+    assert "BlockingIOError" in refused.stderr
+
+
+def test_a_folder_can_be_written_to_where_folders_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def open_file(path: Path, flags: int) -> int:
+        assert not path.is_dir()
+        return opened(path, flags)
+
+    monkeypatch.setattr("jaxorder.files.os", SimpleNamespace(**vars(os)))
+    monkeypatch.setattr("jaxorder.files.os.name", "nt")
+    monkeypatch.setattr("jaxorder.files.os.open", open_file)
+    with new_folder(tmp_path / "run") as folder:
+        write_text(folder / "report.html", "new")
+    assert everything_in(tmp_path) == ["run", "run/report.html"]

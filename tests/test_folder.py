@@ -222,6 +222,23 @@ def test_progress_is_that_of_the_foremost(
     assert progress.finished == (committed == DONE)
 
 
+def test_a_run_shows_how_far_it_is(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "<run>"))
+    right = run.correct("test")[-1].mean().item()
+    assert repr(run) == (
+        f"<Run mlp:widths=8 in {tmp_path}/<run>: data digits, members 3 of 3, "
+        f"snapshots 3 of 3, train accuracy {right:.3f}, test accuracy {right:.3f}>"
+    )
+    shown = run._repr_html_()
+    assert "<th>members</th><td>3 of 3</td>" in shown
+    assert "&lt;run&gt;" in shown
+
+
+def test_a_run_just_begun_shows_no_accuracy(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run", (0, 0)))
+    assert repr(run).endswith("data digits, members 0 of 3, snapshots 0 of 3>")
+
+
 def test_parameters_come_back_for_every_member(tmp_path: Path) -> None:
     path = make_run(tmp_path / "run")
     for first, members in BLOCKS:

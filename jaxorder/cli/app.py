@@ -6,6 +6,7 @@ Each imports what it needs when it runs: reading a record loads no JAX.
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -24,6 +25,8 @@ from jaxorder.config import SCHEMA, StudyOptions
 from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_line
 
 if TYPE_CHECKING:
+    from jaxorder.progress.watch import Watch
+    from jaxorder.run.execution import Work
     from jaxorder.run.folder import Run
 
 
@@ -108,12 +111,18 @@ def run(
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
+    from jaxorder.progress import chosen
     from jaxorder.run.training import run_study
 
-    with Display(quiet) as display:
-        runs = run_study(options, models, out, display, display.planned)
+    with chosen(not quiet) as watch:
+        runs = run_study(options, models, out, watch, partial(_note_plan, watch))
     _conclude(out, runs, json)
+
+
+def _note_plan(watch: "Watch", work: "Work") -> None:
+    plan = work.plan
+    time = f"; about {tables.duration(plan.seconds)}" if plan.seconds else ""
+    watch.note(f"{work.config.model}: {plan.why}{time}")
 
 
 @app.command
@@ -127,11 +136,11 @@ def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
+    from jaxorder.progress import chosen
     from jaxorder.run.training import resume
 
-    with Display(quiet) as display:
-        runs = resume(path, watch=display)
+    with chosen(not quiet) as watch:
+        runs = resume(path, watch=watch)
     _conclude(path, runs, json)
 
 
@@ -153,11 +162,11 @@ def grow(
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
+    from jaxorder.progress import chosen
     from jaxorder.run.training import grow
 
-    with Display(quiet) as display:
-        runs = grow(path, members, watch=display)
+    with chosen(not quiet) as watch:
+        runs = grow(path, members, watch=watch)
     _conclude(path, runs, json)
 
 

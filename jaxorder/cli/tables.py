@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxorder.cli.display import duration
+from jaxorder.progress.wording import duration
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Interval

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -188,6 +189,29 @@ class Run:
 
         restored = restore_networks if statistics else restore_parameters
         return restored(self.path, step)
+
+    def _facts(self) -> dict[str, str]:
+        """Return what one wants to know of a run at first sight."""
+        progress = self.progress
+        facts = {
+            "data": self.config.data,
+            "members": f"{progress.members} of {progress.planned}",
+            "snapshots": f"{progress.snapshots} of {progress.total}",
+        }
+        for split in ("train", "test") if progress.finite else ():
+            accuracy = float(self.correct(split)[-1].mean())
+            facts[f"{split} accuracy"] = f"{accuracy:.3f}"
+        return facts
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
+        return f"<Run {self.name} in {self.path}: {facts}>"
+
+    def _repr_html_(self) -> str:
+        """Return what notebooks show of a run."""
+        facts = {"model": self.name, **self._facts(), "folder": str(self.path)}
+        cells = [f"<th>{escape(n)}</th><td>{escape(f)}</td>" for n, f in facts.items()]
+        return f"<table>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
 
 
 def is_run(path: Path) -> bool:
