@@ -19,13 +19,14 @@ if TYPE_CHECKING:
         scores,
         tp_agreement,
     )
-    from jaxorder.api import grow, resume, train
+    from jaxorder.api import grow, resume, study, train
     from jaxorder.config import RunConfig
     from jaxorder.data import Dataset, Split, from_arrays, load
     from jaxorder.errors import RequestError
     from jaxorder.report import write_report
-    from jaxorder.run.folder import Run, open_run, open_runs
+    from jaxorder.run.folder import Run
     from jaxorder.run.join import join_scores
+    from jaxorder.run.study import Study, open_run, open_runs, open_study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "Split",
+    "Study",
     "accessibility",
     "bimodality",
     "class_null",
@@ -48,8 +50,10 @@ __all__ = [
     "load",
     "open_run",
     "open_runs",
+    "open_study",
     "resume",
     "scores",
+    "study",
     "tp_agreement",
     "train",
     "write_report",
@@ -77,8 +81,11 @@ _MODULES = {
     "RequestError": "jaxorder.errors",
     "Run": "jaxorder.run.folder",
     "RunConfig": "jaxorder.config",
-    "open_run": "jaxorder.run.folder",
-    "open_runs": "jaxorder.run.folder",
+    "Study": "jaxorder.run.study",
+    "open_run": "jaxorder.run.study",
+    "open_runs": "jaxorder.run.study",
+    "open_study": "jaxorder.run.study",
+    "study": "jaxorder.api",
     "grow": "jaxorder.api",
     "resume": "jaxorder.api",
     "train": "jaxorder.api",

@@ -1,6 +1,6 @@
 """What Python's users call to train: the work of `run`, with its progress shown."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jaxorder.progress import chosen
 from jaxorder.progress.watch import Watch, Watcher, watching
 from jaxorder.run import training
 from jaxorder.run.folder import Run
+from jaxorder.run.study import Study
 
 
 def train(
@@ -64,8 +65,37 @@ def train(
         )
 
 
-# here come `study`, which calls `run.training.train_study` with `watch=told` as above,
-# and `open_study`, once `run` has them
+def study(
+    study: training.StudyAsked | None = None,
+    models: Sequence[str] = (),
+    *,
+    out: Path | str,
+    progress: bool | None = None,
+    watch: Watcher | None = None,
+    **options: Any,
+) -> Study:
+    """Train one run for each model, and record what their members predict.
+
+    Args:
+        study: A study file, `study.toml` or the `study.json` of a study; or options
+            that all runs share; or nothing, where `options` says all.
+        models: Model strings; of a study file the names of the runs to keep (none
+            given: all).
+        out: Folder of the study, which must not exist.
+        progress: Whether to show the progress; None shows it in a terminal and in a
+            notebook.
+        watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
+        **options: Options that win over those of the file, such as `members`.
+
+    Returns:
+        The finished study, which yields its runs.
+
+    Raises:
+        RequestError: Where the request is wrong; nothing is left on disk.
+        Interrupted: Where a signal stopped it; `resume` goes on.
+    """
+    with _told(progress, watch) as told:
+        return training.train_study(study, models, out=out, watch=told, **options)
 
 
 def resume(

@@ -15,8 +15,10 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.cli import main
-from jaxorder.config import SCHEMA, StudyOptions, option_name
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.config import SCHEMA, StudyOptions
+from jaxorder.errors import option_name
+from jaxorder.run.folder import Run
+from jaxorder.run.study import open_runs
 
 RUN = ["run", "--data=digits", "--models=mlp"]
 TINY = [
@@ -431,9 +433,9 @@ def test_plan_says_what_run_would_do_and_writes_nothing(
     for run, planned in zip(open_runs(study), found["runs"], strict=True):
         assert planned["model"] == run.name
         assert planned["model"] in printed
-        assert planned["parameters"] == run.document["parameters"]
-        assert planned["snapshots"] == len(run.document["steps"])
-        assert planned["steps_per_epoch"] == run.document["steps_per_epoch"]
+        assert planned["parameters"] == run.document.parameters
+        assert planned["snapshots"] == len(run.document.steps)
+        assert planned["steps_per_epoch"] == run.document.steps_per_epoch
         assert planned["learning_rate"] == run.config.learning_rate
         assert (planned["train_examples"], planned["evaluated_examples"]) == (100, 150)
         predictions = run.record("train").prediction.nbytes

@@ -16,7 +16,7 @@ from jaxorder.files import (
     lock,
     new_folder,
     read_json,
-    refuse_existing,
+    refuse_occupied,
     write_json,
     write_text,
 )
@@ -88,10 +88,7 @@ def test_what_exists_is_refused_and_left(tmp_path: Path) -> None:
         out = tmp_path / name
         with pytest.raises(RequestError) as refused, new_folder(out):
             pytest.fail("entered")
-        assert str(refused.value) == (
-            f"--out {out}: exists already; name a new folder, or go on with it: "
-            f"jaxorder resume {out}"
-        )
+        assert str(refused.value) == (f'out="{out}": exists already; name a new folder')
     assert everything_in(tmp_path) == before
 
 
@@ -100,9 +97,9 @@ def test_a_file_is_no_parent(tmp_path: Path, below: str) -> None:
     file = tmp_path / "file"
     file.write_text("1")
     with pytest.raises(RequestError) as refused:
-        refuse_existing(file / below)
+        refuse_occupied(file / below)
     assert str(refused.value) == (
-        f"--out {file / below}: {file} is not a folder one can write to"
+        f'out="{file / below}": {file} is not a folder one can write to'
     )
     assert everything_in(tmp_path) == ["file"]
 
@@ -113,7 +110,7 @@ def test_a_parent_must_be_writable(
     # tests may run as root, who may write everywhere
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with pytest.raises(RequestError, match="is not a folder one can write to"):
-        refuse_existing(tmp_path / "a" / "run")
+        refuse_occupied(tmp_path / "a" / "run")
 
 
 # ---- files

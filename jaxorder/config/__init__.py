@@ -12,12 +12,13 @@ from jaxorder.config.run import (
     to_json,
 )
 from jaxorder.config.snapshots import snapshot_steps
-from jaxorder.config.study import StudyConfig, read_study_file
+from jaxorder.config.study import StudyAsked, StudyConfig, read_study_file, study_asked
 from jaxorder.config.vary import parse_vary, values_of_members
 
 __all__ = [
     "SCHEMA",
     "RunConfig",
+    "StudyAsked",
     "StudyConfig",
     "StudyOptions",
     "check_names",
@@ -25,6 +26,7 @@ __all__ = [
     "parse_vary",
     "read_study_file",
     "snapshot_steps",
+    "study_asked",
     "to_json",
     "values_of_members",
 ]

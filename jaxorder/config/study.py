@@ -97,6 +97,31 @@ def _differing(run: Values, shared: Values) -> dict[str, Any]:
     return own | ({"model": run["model"], "name": run["name"]} if run["name"] else {})
 
 
+StudyAsked = str | Path | StudyOptions | StudyConfig
+
+
+def study_asked(
+    study: StudyAsked | None, models: Sequence[str], options: Mapping[str, Any]
+) -> StudyConfig:
+    """Return what a study is asked for in one of several ways.
+
+    Args:
+        study: A study file; or options that all runs share; None: `options` alone.
+        models: Model strings; of a study file the names of the runs to keep.
+        options: Options by name, which win over those of `study`.
+
+    Raises:
+        RequestError: Where the file or an option is not as it must be.
+    """
+    models = [models] if isinstance(models, str) else list(models)
+    if isinstance(study, StudyConfig):
+        return study
+    if isinstance(study, str | Path):
+        return read_study_file(Path(study), options, models)
+    shared = {} if study is None else vars(study)
+    return StudyConfig.of({**shared, **options}, models)
+
+
 # ---- files
 
 

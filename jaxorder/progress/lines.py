@@ -15,8 +15,8 @@ class Lines(Watch):
 
     Args:
         seconds: Least time between two lines of ticks, or of what is still under way.
-        patience: How long a phase may last unsaid: most are over at once, and a
-            request that is refused meanwhile leaves the one line that says so.
+        patience: How long a phase may last unsaid: most are over at once. One that
+            precedes the checks of a request may last as long as `seconds`.
     """
 
     def __init__(self, seconds: float = 10.0, patience: float = 1.0) -> None:
@@ -24,6 +24,7 @@ class Lines(Watch):
         self._tick_at = float("-inf")
         self._phase: Phase | None = None
         self._said_at: float | None = None  # when the phase was
+        self._unsaid = patience
         self._lock = threading.Lock()
         self._heartbeat = Heartbeat(self._say_phase, patience / 4)
 
@@ -43,10 +44,11 @@ class Lines(Watch):
                 self._tick_at = now
                 _print(f"{tick.model}: {wording.text(tick)}")
 
-    def phase(self, what: str) -> None:
+    def phase(self, what: str, sound: bool = True) -> None:
         """Print what is begun as soon as it lasts, and at times that it still does."""
         with self._lock:
             self._begin(Phase(what))
+            self._unsaid = self._patience if sound else self._seconds
 
     def note(self, line: str) -> None:
         """Print a line."""
@@ -64,7 +66,7 @@ class Lines(Watch):
 
     def _say_phase(self) -> None:
         with self._lock:
-            if self._phase is None or self._phase.seconds < self._patience:
+            if self._phase is None or self._phase.seconds < self._unsaid:
                 return
             now = time.monotonic()
             if self._said_at is None:

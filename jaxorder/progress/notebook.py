@@ -57,8 +57,9 @@ class Notebook(Watch):
             if tick.done >= tick.total or self._is_due():
                 self._show()
 
-    def phase(self, what: str) -> None:
+    def phase(self, what: str, sound: bool = True) -> None:
         """Show what is begun, and for how long it has been under way."""
+        del sound  # what is shown goes again
         with self._lock:
             self._phase = Phase(what)
             if self._is_due():

@@ -52,8 +52,9 @@ class Terminal(Watch):
         task = self._tasks[tick.model]
         self._bars.update(task, completed=tick.done, total=tick.total, text=text)
 
-    def phase(self, what: str) -> None:
+    def phase(self, what: str, sound: bool = True) -> None:
         """Draw what is begun, and for how long it has been under way."""
+        del sound  # what is drawn goes again
         self._end_phase()
         self._phases.add_task(what, total=None)
 

@@ -149,8 +149,15 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _made(cls: type[Described], values: Json) -> Described:
-    names = {f.name for f in dataclasses.fields(cls)}  # pyright: ignore[reportArgumentType]  # both are dataclasses
+    fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]  # both are dataclasses
+    needed = [f.name for f in fields if (f.default, f.default_factory) == _NEEDED]
+    if lacking := [name for name in needed if name not in values]:
+        raise KeyError(*lacking)
+    names = {f.name for f in fields}
     return cls(**{name: value for name, value in values.items() if name in names})
+
+
+_NEEDED = (MISSING, MISSING)  # defaults of a field that has none
 
 
 def read_document(folder: Path) -> RunDocument:
@@ -163,8 +170,9 @@ def read_document(folder: Path) -> RunDocument:
     document = described(file, "options", "steps", "data")
     try:
         return RunDocument.from_json(document)
-    except (KeyError, TypeError) as error:
-        raise RequestError(f"{file}: damaged; it lacks or repeats {error}") from error
+    except KeyError as error:
+        lacking = ", ".join(map(str, error.args))
+        raise RequestError(f"{file}: damaged; it lacks {lacking}") from error
 
 
 def described(file: Path, *keys: str) -> dict[str, Any]:

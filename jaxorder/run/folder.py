@@ -199,7 +199,8 @@ class Run:
             "snapshots": f"{progress.snapshots} of {progress.total}",
         }
         for split in ("train", "test") if progress.finite else ():
-            accuracy = float(self.correct(split)[-1].mean())
+            last = self.usable(split).isel(snapshot=-1)
+            accuracy = float((last.prediction == last.label).mean())
             facts[f"{split} accuracy"] = f"{accuracy:.3f}"
         return facts
 

@@ -319,6 +319,8 @@ class _Teller:
                 unit="members",
             )
         )
+        if self.done < members:
+            self._watch.phase(f"{self._config.key}: training members")
 
     def _mean(self, split: str) -> float:
         found = [accuracy[split] for accuracy in self._accuracies]

@@ -15,7 +15,7 @@ from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import Devices, cores, device_kind, matmul_precision
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.member import Recipe
+from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
 from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
@@ -175,11 +175,14 @@ class NetworkWork(Work):
             window=self.arrangement.window(self.recipe.batch_size),
         )
 
+    def examples(self) -> Examples:
+        """Return the data as they go to the devices, on the host."""
+        return self.arrangement.examples(self.plan.evaluate_batch)
+
     def ensemble(self) -> Ensemble:
         """Return the members' compiled functions, with the data."""
-        examples = self.arrangement.examples(self.plan.evaluate_batch)
         return Ensemble(
-            *(self.recipe, self.config, self.plan, examples, self.devices),
+            *(self.recipe, self.config, self.plan, self.examples(), self.devices),
             window=self.arrangement.window(self.recipe.batch_size),
         )
 
@@ -281,6 +284,8 @@ class Teller:
                 seconds_left=training.seconds_left + later * whole,
             )
         )
+        if not training.examples_per_second:  # the first step is yet to come
+            self._watch.phase(f"{config.key}: compiling")
 
 
 # ---- before anything is written

@@ -10,10 +10,10 @@ import numpy as np
 
 from jaxorder.config import (
     RunConfig,
+    StudyAsked,
     StudyConfig,
-    StudyOptions,
     folder_name,
-    read_study_file,
+    study_asked,
 )
 from jaxorder.data import DataOptions, Dataset
 from jaxorder.data.laid_out import LaidOut
@@ -33,8 +33,6 @@ from jaxorder.run.room import check_room, long_warning
 from jaxorder.run.study import Study, is_study, open_runs, refuse_existing, write_study
 from jaxorder.run.work import Work
 from jaxorder.run.works import new_work, planned_devices, work_left
-
-StudyAsked = str | Path | StudyOptions | StudyConfig
 
 # ---- one run
 
@@ -126,28 +124,6 @@ def _named_module(model: Any) -> tuple[Any, str]:
 
 
 # ---- studies
-
-
-def study_asked(
-    study: StudyAsked | None, models: Sequence[str], options: Mapping[str, Any]
-) -> StudyConfig:
-    """Return what a study is asked for in one of several ways.
-
-    Args:
-        study: A study file; or options that all runs share; None: `options` alone.
-        models: Model strings; of a study file the names of the runs to keep.
-        options: Options by name, which win over those of `study`.
-
-    Raises:
-        RequestError: Where the file or an option is not as it must be.
-    """
-    models = [models] if isinstance(models, str) else list(models)
-    if isinstance(study, StudyConfig):
-        return study
-    if isinstance(study, str | Path):
-        return read_study_file(Path(study), options, models)
-    shared = {} if study is None else vars(study)
-    return StudyConfig.of({**shared, **options}, models)
 
 
 def train_study(
@@ -265,7 +241,7 @@ class _Loader:
 
     def _dataset(self, asked: tuple[Any, ...], config: RunConfig) -> Dataset:
         if asked not in self._loaded:
-            self._watch.phase("reading data")
+            self._watch.phase("reading data", sound=False)
             self._loaded[asked] = config.load()
         return self._loaded[asked]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from jaxorder import record
 from jaxorder.config import RunConfig
@@ -88,7 +88,7 @@ class Work(ABC):
 
     # ---- what a kind may say
 
-    def checked(self) -> Self:
+    def checked(self) -> "Work":
         """Return the work after the checks that take time.
 
         Raises:
@@ -96,7 +96,7 @@ class Work(ABC):
         """
         return self
 
-    def planned(self, measure: Measure, watch: Watch = UNWATCHED) -> Self:
+    def planned(self, measure: Measure, watch: Watch = UNWATCHED) -> "Work":
         """Return the work with its plan made; `measure` says when ways are tried."""
         del measure, watch
         return self
