@@ -14,7 +14,7 @@ _BEGIN, _BETWEEN, _END = "\x02", "\x1f", "\x03"
 _MARKED = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
 
 # Arguments that the command line names otherwise.
-_OPTIONS = {"model": "--models"}
+_OPTIONS = {"model": "--models", "source": "--from"}
 
 
 def given(name: str, value: object = _ABSENT) -> str:

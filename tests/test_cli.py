@@ -15,7 +15,7 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.cli import main
-from jaxorder.config import SCHEMA, StudyOptions, option_name
+from jaxorder.config import SCHEMA, StudyOptions
 from jaxorder.run.folder import Run, open_runs
 
 RUN = ["run", "--data=digits", "--models=mlp"]

@@ -14,8 +14,8 @@ from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
-from jaxorder.ensemble.streams import member_streams, seeds
 from jaxorder.errors import RequestError
+from jaxorder.members.streams import member_streams, seeds
 from jaxorder.run.workload import Workload, prepare
 
 DEVICES = spread_over_cores(2)

@@ -23,16 +23,16 @@ from threadpoolctl import threadpool_limits
 import jaxorder as jo
 from jaxorder.cli import main
 from jaxorder.config import RunConfig
-from jaxorder.data import Dataset, Transformations, load
-from jaxorder.ensemble.streams import seeds
-from jaxorder.ensemble.subsets import training_positions
+from jaxorder.data import Dataset, load
 from jaxorder.errors import Interrupted, RequestError, WorkError
 from jaxorder.learners import LEARNERS, learner
+from jaxorder.learners.apart import member, seed, what_differs
 from jaxorder.learners.growing import growing_order
 from jaxorder.learners.inputs import bag_of_words, matrices
-from jaxorder.learners.members import member, seed, what_differs
 from jaxorder.learners.problem import Predictions, Problem, at_steps
 from jaxorder.learners.work import Member, Task, learn, learn_all, problem
+from jaxorder.members.streams import seeds
+from jaxorder.members.subsets import training_positions
 from jaxorder.models.layers import bag_of_words as networks_bag_of_words
 from jaxorder.progress.watch import Tick
 from jaxorder.record import commits, read_commit
@@ -51,8 +51,7 @@ MODELS = [
 
 @pytest.fixture(scope="module")
 def digits() -> Dataset:
-    wanted = Transformations(train_examples=TRAIN, test_examples=TEST)
-    return load("digits", data_dir=None, wanted=wanted)
+    return load("digits", train_examples=TRAIN, test_examples=TEST)
 
 
 @pytest.fixture(scope="module")
@@ -509,7 +508,7 @@ def test_other_data_are_refused(forest: Run, tmp_path: Path) -> None:
     out = tmp_path / "x"
     shutil.copytree(forest.path, out)
     (out / "commits" / "members-00002-00002.json").unlink()
-    other = load("digits", data_dir=None, wanted=Transformations(train_examples=80))
+    other = load("digits", train_examples=80)
     with pytest.raises(RequestError, match="not the data that"):
         jo.resume(out, data=other)
 

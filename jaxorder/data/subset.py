@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Int, Int64
 
 from jaxorder.data.dataset import Dataset, Split
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 
 _SEED = 0  # for good: another would change every subset, and digits' split with it
 
@@ -28,7 +28,7 @@ def stratified(
     Args:
         labels: Class of each example.
         size: Examples to choose, from the number of classes to the number of labels.
-        option: What the message calls `size`, as `given` returns.
+        option: The argument that `size` was given as.
         population: What the message calls `labels`.
 
     Returns:
@@ -44,7 +44,7 @@ def stratified(
     sizes = np.unique(labels, return_counts=True)[1]
     if not sizes.size <= size <= labels.size:
         raise RequestError(
-            f"{option} {size}: {population} hold {labels.size} examples of "
+            f"{given(option, size)}: {population} hold {labels.size} examples of "
             f"{sizes.size} classes; give {sizes.size} to {labels.size}"
         )
     ranked = _fixed_order(labels.size)
@@ -80,7 +80,7 @@ def take_examples(
 def _take(split: Split, size: int | None, which: str, name: str) -> Split:
     if size is None:
         return split
-    option, population = f"--{which}-examples", f"the {which} labels of {name}"
+    option, population = f"{which}_examples", f"the {which} labels of {name}"
     return split.take(
         stratified(split.labels, size, option=option, population=population)
     )

@@ -220,7 +220,7 @@ def choose_recorded(
     return {
         name: np.arange(len(split.labels))
         if bound is None or bound >= len(split.labels)
-        else stratified(split.labels, bound, option=given("record_examples"))
+        else stratified(split.labels, bound, option="record_examples")
         for name, split in splits.items()
     }
 
