@@ -16,7 +16,7 @@ from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, Split, from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.member import Recipe
-from jaxorder.ensemble.traits import Traits, drawn_traits
+from jaxorder.members.traits import Traits, option_traits
 from jaxorder.run.workload import Workload, prepare
 
 EXAMPLES = 4096
@@ -143,7 +143,7 @@ def vmap_way(row: Row, work: Workload) -> Steps:
     """Return one jitted step of `jax.vmap` over members, on one device."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
-    traits = drawn_traits(work.config, 0, work.config.members)
+    traits = option_traits(work.config, 0, work.config.members)
     held = [jax.jit(jax.vmap(lambda t: member.init(recipe, t)))(traits)]
     orders = _orders(recipe, traits)
 
@@ -174,7 +174,7 @@ def loop_way(row: Row, work: Workload) -> Steps:
     """Return one jitted step, called in a Python loop over members."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
-    traits = drawn_traits(work.config, 0, work.config.members)
+    traits = option_traits(work.config, 0, work.config.members)
     count = work.config.members
     own = [jax.tree.map(lambda x, i=i: x[i], traits) for i in range(count)]
     orders = list(_orders(recipe, traits))

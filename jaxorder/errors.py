@@ -14,7 +14,7 @@ _BEGIN, _BETWEEN, _END = "\x02", "\x1f", "\x03"
 _MARKED = re.compile(f"{_BEGIN}([^{_BEGIN}{_END}]*){_END}")
 
 # Arguments that the command line names otherwise.
-_OPTIONS = {"model": "--models"}
+_OPTIONS = {"model": "--models", "source": "--from"}
 
 
 def given(name: str, value: object = _ABSENT) -> str:
@@ -110,7 +110,11 @@ class Interrupted(_Spelled):
 
 
 def _marked(*parts: str) -> str:
-    return _BEGIN + _BETWEEN.join(parts) + _END
+    return _BEGIN + _BETWEEN.join(map(_in_a_line, parts)) + _END
+
+
+def _in_a_line(part: str) -> str:
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in part)
 
 
 _Spell = Callable[[str, list[str]], str]

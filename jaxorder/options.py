@@ -8,6 +8,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar, dataclass_transform, get_args, get_origin
@@ -37,8 +38,8 @@ def option(default: Any, help: str, check: Check | None = None) -> Any:
 def options(cls: type[Group]) -> type[Group]:
     """Make a class a group of options, which are checked when it is made."""
     made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
-    own = [f for f in dataclasses.fields(made) if f.name in cls.__annotations__]
-    listed = "\n".join(f"        {f.name}: {f.metadata['help']}" for f in own)
+    fields = dataclasses.fields(made)
+    listed = "\n".join(f"        {f.name}: {f.metadata['help']}" for f in fields)
     made.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Attributes:\n{listed}\n"
     return made
 
@@ -57,8 +58,10 @@ class Checked:
             kind = annotation(type(self), each.name)
             value = meant(kind, getattr(self, each.name))
             object.__setattr__(self, each.name, value)  # frozen from here on
+            if value is None and NoneType in get_args(kind):
+                continue
             _check(each.name, kind, value)
-            if each.metadata["check"] and value is not None:
+            if each.metadata["check"]:
                 each.metadata["check"](each.name, value)
 
 
@@ -187,7 +190,7 @@ def parse_bytes(text: str, name: str) -> int:
     if not found:
         raise RequestError(f"{given(name, text)}: must be bytes, as 500MB or 2GB")
     amount, unit = found.groups()
-    return int(float(amount) * 1000 ** " kmgt".index(unit or " "))
+    return int(Decimal(amount) * 1000 ** " kmgt".index(unit or " "))
 
 
 def _check(name: str, kind: Any, value: Any) -> None:
@@ -196,21 +199,21 @@ def _check(name: str, kind: Any, value: Any) -> None:
     if each is not None:
         _check_several(name, each, value)
     elif get_origin(single(kind)) is Literal:
-        allowed = get_args(single(kind))
-        if value not in (*allowed, *([None] if NoneType in get_args(kind) else [])):
-            raise _not_among(name, value, allowed)
+        if value not in get_args(single(kind)):
+            raise _not_among(name, value, get_args(single(kind)))
     elif kind is bool and not isinstance(value, bool):
         raise RequestError(f"{given(name, value)}: must be true or false")
-    elif single(kind) is str and not isinstance(value, str | NoneType):
+    elif single(kind) is str and not isinstance(value, str):
         raise RequestError(f"{given(name, value)}: must be a text")
+    elif single(kind) is Path and not isinstance(value, Path):
+        raise RequestError(f"{given(name, value)}: must be a path")
 
 
 def _check_several(name: str, each: Any, values: Any) -> None:
     if not isinstance(values, tuple):
         raise RequestError(f"{given(name, values)}: must be a list")
-    for value in values if get_origin(each) is Literal else ():
-        if value not in get_args(each):
-            raise _not_among(name, value, get_args(each))
+    for value in values:
+        _check(name, each, value)
     if get_origin(each) is Literal and len(set(values)) < len(values):
         raise RequestError(f"{given(name, values)}: must name each once")
 

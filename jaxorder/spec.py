@@ -99,13 +99,17 @@ class Spec:
         """Return a key that is `none` or whole numbers joined by hyphens."""
         value = self.values[key]
         parts = [] if value == "none" else value.split("-")
-        if not all(part.isdecimal() and int(part) > 0 for part in parts):
+        if not all(map(_is_width, parts)):
             raise self.refused(key, "none or widths from 1 on, as 128-64")
         return tuple(int(part) for part in parts)
 
     def refused(self, key: str, allowed: str) -> RequestError:
         """Return the error for a key's value."""
         return RequestError(f"{self.asked}: {key}={self.values[key]} must be {allowed}")
+
+
+def _is_width(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10 and int(text) > 0
 
 
 def parse_spec(
@@ -138,12 +142,11 @@ def parse_spec(
         'a,b=1.csv'
     """
     name, argument, rest = _parted(text, between)
-    left, parts = _cut_keys(rest or "", known)
-    if between == ",":
-        argument, left = left, ""
-    empty = rest == "" and between != ","
+    left, parts = _cut_keys(rest, known)
     values, asked = dict(parts), given(option, text)
-    if not name or left or empty or len(values) < len(parts):
+    if between == "," and not (left == [""] and parts):
+        argument, left = ",".join(left), []
+    if not name or left or len(values) < len(parts):
         raise RequestError(
             f"{asked}: must be NAME or NAME:key=value,key=value, each key once"
         )
@@ -160,16 +163,16 @@ def _parted(text: str, between: str) -> tuple[str, str, str | None]:
 
 
 def _cut_keys(
-    text: str, known: Collection[str] | None
-) -> tuple[str, list[tuple[str, str]]]:
-    """Return what precedes the keys at the end of a text, and these."""
-    pieces, parts = text.split(","), []
+    text: str | None, known: Collection[str] | None
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Return the pieces that precede the keys at the end of a text, and these."""
+    pieces, parts = [] if text is None else text.split(","), []
     while pieces and (found := _KEY.fullmatch(pieces[-1])):
         if known is not None and found[1] not in known:
             break
         parts.insert(0, (found[1], found[2]))
         pieces.pop()
-    return ",".join(pieces), parts
+    return pieces, parts
 
 
 def unknown(kind: str, asked: str, got: str, known: Iterable[str]) -> str:

@@ -1,6 +1,8 @@
 """What every test shares: checked shapes, the real data, one CPU device per core."""
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -10,6 +12,8 @@ from jaxtyping import install_import_hook
 from tests import checker
 
 install_import_hook("jaxorder", f"{checker.__name__}.checked")
+
+from jaxorder import errors  # noqa: E402 (its types are checked, too)
 
 ROOT = Path(__file__).resolve().parent.parent
 # before any test uses JAX: as many devices as a run would make
@@ -35,3 +39,35 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cache")
     os.environ["JAXORDER_CACHE"] = str(path)
     return path
+
+
+# What a message says to type into a shell is spelled as there; the rest is not. Marks,
+# which are spelled where they are shown, stand between control characters.
+MARKED = re.compile("\x02[^\x03]*\x03")
+TYPED = re.compile(r"\b(jaxorder|tfds) [a-z]+ .*", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def options_are_marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which any error spells an option instead of marking it."""
+    begin, spelled = errors._Spelled.__init__, []
+
+    def begin_and_look(self: errors._Spelled, message: str) -> None:
+        begin(self, message)
+        if re.search("--[a-z]", TYPED.sub("", MARKED.sub("", message))):
+            spelled.append(message)
+
+    monkeypatch.setattr(errors._Spelled, "__init__", begin_and_look)
+    yield
+    assert not spelled, "options in messages are to be marked by `given`"
+
+
+@pytest.fixture
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a file of networks in the current folder, where a package has it too."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "tests" / "nets.py").read_text()
+    (tmp_path / "mine").mkdir()
+    for path in (tmp_path / "nets.py", tmp_path / "mine" / "nets.py"):
+        path.write_text(text)
+    return tmp_path / "nets.py"

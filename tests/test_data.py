@@ -291,11 +291,11 @@ class TestEverySource:
         train, test = SIZES[name]
         k = dataset.num_classes
         assert refusal(load, source, data_dir=folder, train_examples=train + 1) == (
-            f"--train-examples {train + 1}: the train labels of {source} hold {train} "
+            f"train_examples={train + 1}: the train labels of {source} hold {train} "
             f"examples of {k} classes; give {k} to {train}"
         )
         message = refusal(load, source, data_dir=folder, test_examples=k - 1)
-        assert message.startswith(f"--test-examples {k - 1}: ")
+        assert message.startswith(f"test_examples={k - 1}: ")
         assert message.endswith(f"give {k} to {test}")
 
     def test_is_in_the_catalog(self, request_of: tuple[str, str, Path | None]):
@@ -396,8 +396,8 @@ class TestPrepared:
         (tmp_path / "mnist" / "incomplete.X_3.0.1").mkdir(parents=True)
         (tmp_path / "mnist" / "incomplete.X_3.0.1" / "dataset_info.json").touch()
         message = refusal(load, "mnist", data_dir=tmp_path)
-        assert message.startswith(f"--data mnist: not prepared in {tmp_path} ")
-        assert "--data-dir" in message
+        assert message.startswith(f'data="mnist": not prepared in {tmp_path} ')
+        assert "point data_dir at a prepared copy" in message
         assert "jaxorder data prepare mnist --data-dir" in message
         entry = next(entry for entry in catalog(tmp_path) if entry.name == "mnist")
         assert not entry.available
@@ -416,7 +416,7 @@ class TestPrepared:
         path = tiny / "mnist" / "3.0.1" / file
         path.write_bytes(path.read_bytes()[:100])
         message = refusal(load, "mnist", data_dir=tiny)
-        assert message.startswith(f"--data mnist: cannot read {path.parent} (")
+        assert message.startswith(f'data="mnist": cannot read {path.parent} (')
 
     def test_missing_parts_of_the_installation_are_not_the_data(
         self, tiny: Path, monkeypatch: pytest.MonkeyPatch
@@ -492,7 +492,7 @@ class TestNpz:
         path = tmp_path / "a.npz"
         np.savez(path, train_inputs=np.zeros((2, 2)), labels=np.zeros(2))
         assert refusal(load, f"npz:{path}") == (
-            f"--data npz:{path}: lacks train_labels, test_inputs, test_labels (it "
+            f'data="npz:{path}": lacks train_labels, test_inputs, test_labels (it '
             "holds train_inputs, labels); wanted train_inputs, train_labels, "
             "test_inputs, test_labels and optionally class_names"
         )
@@ -505,7 +505,7 @@ class TestNpz:
         whole = path.read_bytes()
         path.write_bytes(whole[: int(share * len(whole))])
         message = refusal(load, f"npz:{path}")
-        assert message.startswith(f"--data npz:{path}: cannot read {path} as an npz")
+        assert message.startswith(f'data="npz:{path}": cannot read {path} as an npz')
 
     @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
     def test_refuses_damaged_files(self, tmp_path: Path, save: Any):
@@ -530,7 +530,7 @@ class TestNpz:
         path = tmp_path / "a.npz"
         np.savez(path, **{**arrays(), key: np.array([None, {}], object)})
         message = refusal(load, f"npz:{path}")
-        assert message.startswith(f"--data npz:{path}: {key} holds Python objects")
+        assert message.startswith(f'data="npz:{path}": {key} holds Python objects')
 
     @pytest.mark.parametrize("names", [np.arange(3), np.array([["a", "b", "c"]])])
     def test_refuses_class_names_that_are_no_strings(
@@ -578,7 +578,7 @@ class TestFromArrays:
     def test_refuses_another_split(self):
         message = refusal(from_arrays("mine", **arrays()).split, "validation")
         assert message == (
-            "--split validation: a data set has the splits train and test"
+            'split="validation": a data set has the splits train and test'
         )
 
     @pytest.mark.parametrize(
@@ -605,7 +605,7 @@ class TestFromArrays:
     )
     def test_refuses_wrong_arrays(self, key: str, value: np.ndarray, said: str):
         message = refusal(from_arrays, "mine", **{**arrays(), key: value})
-        assert message.startswith(f"--data mine: {key} ")
+        assert message.startswith(f'data="mine": {key} ')
         assert said in message
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e39])
@@ -613,7 +613,7 @@ class TestFromArrays:
         inputs = np.zeros((37, 5, 4, 3))
         inputs[17, 0, 3, 1] = inputs[30] = bad
         assert refusal(from_arrays, "mine", **{**arrays(), "test_inputs": inputs}) == (
-            f"--data mine: test_inputs hold 61 values that are not finite as float32, "
+            f'data="mine": test_inputs hold 61 values that are not finite as float32, '
             f"the first ({bad}) at [17, 0, 3, 1]: replace, rescale or drop them"
         )
 
@@ -622,7 +622,7 @@ class TestFromArrays:
             from_arrays, "mine", **{**arrays(), "train_labels": np.zeros(7, int)}
         )
         assert message == (
-            "--data mine: train_inputs count 103 examples, labels 7 and ids 7; wanted "
+            'data="mine": train_inputs count 103 examples, labels 7 and ids 7; wanted '
             "as many of each"
         )
 
@@ -636,7 +636,7 @@ class TestFromArrays:
     def test_refuses_splits_that_differ(self):
         other_shape = {**arrays(), "test_inputs": np.zeros((37, 60), np.uint8)}
         assert refusal(from_arrays, "mine", **other_shape) == (
-            "--data mine: one input is uint8 (5, 4, 3) in train_inputs but uint8 (60,) "
+            'data="mine": one input is uint8 (5, 4, 3) in train_inputs but uint8 (60,) '
             "in test_inputs; wanted the same"
         )
         other_type = {**arrays(), "test_inputs": np.zeros((37, 5, 4, 3))}
@@ -646,7 +646,7 @@ class TestFromArrays:
 
     def test_refuses_class_names_of_another_count(self):
         message = refusal(from_arrays, "mine", **arrays(), class_names=("a", "b"))
-        assert message.startswith("--data mine: 2 class_names for the 3 classes of ")
+        assert message.startswith('data="mine": 2 class_names for the 3 classes of ')
 
 
 class TestDigest:
@@ -729,8 +729,8 @@ class TestStratified:
 
     @pytest.mark.parametrize("size", [-1, 0, 2, 13])
     def test_refuses_sizes_out_of_range(self, size: int):
-        assert refusal(stratified, np.arange(12) % 3, size, option="--few") == (
-            f"--few {size}: the labels hold 12 examples of 3 classes; give 3 to 12"
+        assert refusal(stratified, np.arange(12) % 3, size, option="few") == (
+            f"few={size}: the labels hold 12 examples of 3 classes; give 3 to 12"
         )
 
     def test_take_examples_keeps_what_is_not_asked_for(self):
@@ -744,7 +744,7 @@ class TestStratified:
 class TestNames:
     def test_refuses_unknown_sources(self):
         assert refusal(load, "imagenet") == (
-            "--data 'imagenet': no such source; allowed are digits, mnist, "
+            'data="imagenet": no such source; allowed are digits, mnist, '
             "fashion_mnist, cifar10, cifar100, tfds:NAME, "
             "folder:PATH, npz:PATH, text:PATH, newsgroups20, gabor, gaussian, graded"
         )
@@ -768,4 +768,4 @@ class TestNames:
         [("npz", "npz:PATH"), ("npz:", "npz:PATH"), ("digits:8", "digits")],
     )
     def test_refuses_a_missing_or_needless_argument(self, typed: str, wanted: str):
-        assert refusal(load, typed) == f"--data {typed}: wanted {wanted}"
+        assert refusal(load, typed) == f'data="{typed}": wanted {wanted}'

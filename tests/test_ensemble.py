@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jaxorder.run.workload import Workload, prepare
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, from_arrays, load
@@ -14,9 +15,8 @@ from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
-from jaxorder.ensemble.streams import member_streams, seeds
 from jaxorder.errors import RequestError
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.members.streams import member_streams, seeds
 
 DEVICES = spread_over_cores(2)
 MODELS = ["mlp:widths=16,dropout=0.25", "small_st_vgg"]

@@ -15,8 +15,8 @@ from jaxorder.data.cache import SPLITS
 from jaxorder.data.dataset import Dataset
 from jaxorder.data.folder import folder
 from jaxorder.data.request import Request
+from jaxorder.data.sources import parse_source
 from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
 
 ARCHIVES = ("a.tar", "a.tar.gz", "a.tgz", "a.zip")
 MEAN = (125.3, 123.0, 113.9)  # of CIFAR-10's training images, as often printed
@@ -24,14 +24,13 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 
 
 def asked(path: Path, resize: int | None = None) -> Request:
-    source = f"folder:{path}"
-    return Request(source, str(path), Keys(f"--data {source}", {}), None, resize)
+    return parse_source(f"folder:{path}", resize=resize)[0]
 
 
 def refusal(path: Path, resize: int | None = None) -> str:
     with pytest.raises(RequestError) as caught:
         folder(asked(path, resize))
-    message, start = str(caught.value), f"--data folder:{path}: "
+    message, start = str(caught.value), f'data="folder:{path}": '
     assert "\n" not in message
     assert message.startswith(start)
     return message.removeprefix(start)
@@ -244,8 +243,8 @@ class TestRefuses:
             ),
             (
                 {**images(), "test/dog/b.png": png(1, 4, 7)},
-                "test/cat/a.png is 3x2 but test/dog/b.png is 4x7; give --resize N to "
-                "bring all to NxN",
+                "test/cat/a.png is 3x2 but test/dog/b.png is 4x7; give resize to bring "
+                "all to one",
             ),
             (
                 {**images(), "test/dog/b.png": b"<html>not found</html>"},

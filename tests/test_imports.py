@@ -15,9 +15,10 @@ from tests.conftest import ROOT
 # from left to right; those of one level do not know each other
 LEVELS = (
     {"errors"},
-    {"files", "config", "keys", "progress"},
+    {"files", "options", "spec", "progress"},
     {"data"},
-    {"models"},
+    {"config"},
+    {"models", "members"},
     {"ensemble"},
     {"learners"},
     {"record", "checkpoint"},
@@ -32,14 +33,18 @@ LEVELS = (
 NEEDS = {
     "analysis": {"errors"},
     "files": {"errors"},
-    "config": {"errors"},
-    "keys": {"errors"},
+    "options": {"errors"},
+    "spec": {"errors"},
+    # to know what is asked for is to know no data
+    "data.options": {"errors", "options", "data.dataset", "data.sources"},
+    "config": {"errors", "files", "options", "spec", "data.options"},
+    "members": {"errors", "config"},
     "progress": set(),
     "record": {"errors", "files"},
     "checkpoint": {"errors"},
     "learners": {
-        *("errors", "config", "keys", "data"),
-        *("ensemble.subsets", "ensemble.streams"),
+        *("errors", "config", "spec", "data"),
+        *("members.subsets", "members.streams"),
     },
     "run.folder": {"errors", "files", "config", "record", "checkpoint"},
     "report": {
@@ -52,6 +57,8 @@ NEEDS = {
 LAZY = {
     # to open a run loads no JAX, to restore its parameters does
     ("run.folder", "checkpoint"),
+    # only where data are loaded, not where they are asked for
+    ("data.options", "data.sources"),
     # only a set that is not in the cache is read by it
     ("data.prepared", "tensorflow_datasets"),
     ("data.prepared", "PIL"),
@@ -65,7 +72,7 @@ LAZY = {
     # only made Gaussians have a Bayes accuracy
     ("data.made", "scipy"),
     # only data that do not fit are read ahead
-    ("ensemble.stream", "grain"),
+    ("ensemble.windows", "grain"),
     # only the digits come with it
     ("data.sources", "sklearn"),
     # only a notebook's kernel shows anything by it

@@ -10,7 +10,7 @@ import xarray as xr
 from scipy.stats import spearmanr
 
 import jaxorder as jo
-from jaxorder.data import Transformations, load
+from jaxorder.data import load
 from jaxorder.errors import RequestError
 from jaxorder.report import write_report
 from jaxorder.run.folder import Run
@@ -114,8 +114,7 @@ def test_principal_components_are_kept_to_be_applied_again(tmp_path: Path) -> No
     root = xr.open_zarr(run.path / "record.zarr", consolidated=False)
     assert root.pca_components.dims == ("component", "raw_feature")
     plain = load("digits", train_examples=300)
-    wanted = Transformations(pca=7, train_examples=300)
-    projected = load("digits", wanted=wanted)
+    projected = load("digits", pca=7, train_examples=300)
     raw = plain.test.inputs.reshape(500, 64)
     again = (raw - root.pca_mean.values) @ root.pca_components.values.T
     np.testing.assert_allclose(again, projected.test.inputs, atol=1e-4)

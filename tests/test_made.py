@@ -16,8 +16,8 @@ from jaxorder.data.made import (
     graded_templates,
 )
 from jaxorder.data.request import Request
+from jaxorder.data.sources import parse_source
 from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
 
 Reader = Callable[[Request], Dataset]
 
@@ -39,9 +39,9 @@ SHAPES: dict[Reader, tuple[int, ...]] = {
 
 
 def asked(reader: Reader, **given: Any) -> Request:
-    text = f"{reader.__name__}:" + ",".join(f"{k}={v}" for k, v in given.items())
-    values = {**KEYS[reader], **{key: str(value) for key, value in given.items()}}
-    return Request(text, "", Keys(f"--data {text}", values))
+    keys = {**KEYS[reader], **given}
+    text = f"{reader.__name__}:" + ",".join(f"{k}={v}" for k, v in keys.items())
+    return parse_source(text)[0]
 
 
 def make(reader: Reader, **given: Any) -> Dataset:
@@ -53,7 +53,7 @@ def refusal(reader: Reader, **given: Any) -> str:
         make(reader, **given)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith(f"--data {reader.__name__}:")
+    assert message.startswith(f'data="{reader.__name__}:')
     return message
 
 
@@ -61,7 +61,7 @@ def refusal(reader: Reader, **given: Any) -> str:
 class TestEveryMadeSet:
     def test_sizes_shapes_and_types(self, reader: Reader):
         dataset = make(reader, classes=7)
-        assert dataset.name == f"{reader.__name__}:classes=7"
+        assert dataset.name == asked(reader, classes=7).source
         assert dataset.num_classes == len(set(dataset.class_names)) == 7
         for split, size in ((dataset.train, 211), (dataset.test, 103)):
             assert split.inputs.shape == (size, *SHAPES[reader])

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 import xarray as xr
+from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder import record
@@ -20,14 +21,13 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Lowering, Plan
-from jaxorder.ensemble.streams import member_streams
-from jaxorder.ensemble.subsets import differ, most_examples, training_positions
-from jaxorder.ensemble.traits import member_traits
 from jaxorder.errors import RequestError, WorkError
+from jaxorder.members.streams import member_streams
+from jaxorder.members.subsets import differ, most_examples, training_positions
+from jaxorder.members.traits import member_traits
 from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
-from jaxorder.run.workload import Workload, prepare
 
 DEVICES = spread_over_cores(2)
 LABELS = np.arange(103) * 7 % 5 % 4  # four classes, one twice as common
@@ -475,7 +475,7 @@ def test_a_study_grows_run_by_run(tmp_path: Path) -> None:
 def test_a_run_grows_only(tmp_path: Path) -> None:
     run = run_of(tmp_path / "run", members=2)
     before = json.loads((run.path / "config.json").read_text())
-    with pytest.raises(RequestError, match=r"--members 2: .* has 2 already; give more"):
+    with pytest.raises(RequestError, match=r"members=2: .* has 2 already; give more"):
         jo.grow(run.path, 2)
     assert json.loads((run.path / "config.json").read_text()) == before
 
@@ -486,27 +486,27 @@ def test_a_run_grows_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"subset": 0.001}, "--subset 0.001: less than half an example of 101; give a"),
+        ({"subset": 0.001}, "subset=0.001: less than half an example of 101; give a"),
         (
             {"disjoint": 200},
-            "--disjoint 200: more parts than the 101 training examples",
+            "disjoint=200: more parts than the 101 training examples",
         ),
         (
             {"freeze": ("init", "order")},
-            "--freeze init order: nothing would set the members of mlp:widths=16 apart",
+            "nothing would set the members of mlp:widths=16 apart",
         ),
-        ({"resample": "features"}, "networks take --resample bootstrap"),
+        ({"resample": "features"}, 'networks take resample="bootstrap"'),
         (
             {"vary": ("momentum=0.1,0.2",), "optimizer": "adam"},
-            "--vary momentum: mlp:widths=16 is trained by adam, which has none",
+            'vary="momentum": mlp:widths=16 is trained by adam, which has none',
         ),
         (
             {"vary": ("dropout=0.1,0.2",), "model": "resnet18"},
-            "--vary dropout: resnet18 has no key dropout",
+            'vary="dropout": resnet18 has no key dropout',
         ),
         (
             {"vary": ("dropout=0.1,0.2",), "model": "mlp:dropout=0.5"},
-            "--vary dropout: mlp:dropout=0.5 names dropout",
+            'vary="dropout": mlp:dropout=0.5 names dropout',
         ),
         (
             {"vary": ("dropout=0.1,0.7",), "model": "small_st_vgg"},

@@ -26,9 +26,9 @@ from jaxorder.data.prepared import (
     tfds,
 )
 from jaxorder.data.request import Request
+from jaxorder.data.sources import parse_source
 from jaxorder.data.tfds_order import official_positions
 from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
 
 # by name, since the package may export the function under the module's name
 prepare = importlib.import_module("jaxorder.data.prepare")
@@ -56,10 +56,8 @@ def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
     return message
 
 
-def asked(
-    source: str, folder: Path, argument: str = "", resize: int | None = None
-) -> Request:
-    return Request(source, argument, Keys(f"--data {source}", {}), folder, resize)
+def asked(source: str, folder: Path, resize: int | None = None) -> Request:
+    return parse_source(source, folder, resize)[0]
 
 
 def read(name: str, folder: Path) -> Dataset:
@@ -67,7 +65,7 @@ def read(name: str, folder: Path) -> Dataset:
 
 
 def read_tfds(argument: str, folder: Path, resize: int | None = None) -> Dataset:
-    return tfds(asked(f"tfds:{argument}", folder, argument, resize))
+    return tfds(asked(f"tfds:{argument}", folder, resize))
 
 
 def silent(line: str) -> None:
@@ -352,12 +350,12 @@ class TestOfficialFiles:
             (tiny / f"{name}.gz").unlink()
         message = refusal(prepare.prepare, "mnist", tmp_path / "tfds", tiny, silent)
         assert message == (
-            f"data prepare mnist: --from {tiny} holds no {IDX[1]}.gz, {IDX[2]}.gz (as "
-            f"published or without .gz), from {tiny.as_uri()}"
+            f'data prepare mnist: source="{tiny}" holds no {IDX[1]}.gz, {IDX[2]}.gz '
+            f"(as published or without .gz), from {tiny.as_uri()}"
         )
         absent = tmp_path / "absent"
         message = refusal(prepare.prepare, "mnist", tmp_path / "tfds", absent, silent)
-        assert f"--from {absent} is no folder; wanted one with {IDX[0]}.gz, " in message
+        assert f'source="{absent}" is no folder; wanted one with ' in message
         assert not (tmp_path / "tfds").exists()
 
     @pytest.mark.parametrize("damage", ["cut", "flipped"])
@@ -479,7 +477,7 @@ class TestDownload:
         assert said == [f"fetching {url} (1.0 MB)"]
         assert message == (
             f"data prepare mnist: cannot fetch {url} ({reason}); without a network, "
-            "give the folder of its official files with --from DIR"
+            "give the folder of its official files as source"
         )
         assert not (tmp_path / "tfds").exists()
 
@@ -508,7 +506,7 @@ class TestFolder:
         folder = tmp_path / "file" / "tfds"
         assert refusal(prepare.prepare, "mnist", folder, tiny, silent) == (
             f"data prepare mnist: cannot write to {folder} (Not a directory); give "
-            "another --data-dir"
+            "another data_dir"
         )
 
     def test_refuses_one_that_fills_up(
@@ -521,7 +519,7 @@ class TestFolder:
         folder = tmp_path / "tfds"
         assert refusal(prepare.prepare, "mnist", folder, tiny, silent) == (
             f"data prepare mnist: cannot write to {folder} (write() failed: No space "
-            "left on device); give another --data-dir"
+            "left on device); give another data_dir"
         )
         assert not folder.exists()
 
@@ -531,7 +529,7 @@ class TestFolder:
         message = refusal(prepare.prepare, "mnist", tmp_path / "tfds", tiny, silent)
         assert message.endswith(
             "is there in the file format tfrecord, wanted array_record; give another "
-            "--data-dir"
+            "data_dir"
         )
         (made / "dataset_info.json").write_text("{")
         assert refusal(prepare.prepare, "mnist", tmp_path / "tfds", tiny, silent) == (
@@ -649,7 +647,7 @@ class TestTfds:
         assert read_tfds("things/small-1.5", tmp_path).digest == dataset.digest
         message = refusal(read_tfds, "things", tmp_path)
         assert message.startswith(
-            f"--data tfds:things: not prepared in {tmp_path} (no "
+            f'data="tfds:things": not prepared in {tmp_path} (no '
             "things/*/dataset_info.json there, but things/small-1.5/1.0.0); point "
         )
         message = refusal(read_tfds, "things/small-1.5:2.0.0", tmp_path)
@@ -669,7 +667,7 @@ class TestTfds:
         assert (dataset.train.inputs[..., 0] == 9).all()
         prepared_set(tmp_path / "untold", splits, features)
         assert refusal(read_tfds, "things", tmp_path / "untold") == (
-            "--data tfds:things: wanted one image and one class for each example; this "
+            'data="tfds:things": wanted one image and one class for each example; this '
             "set has the images ['image', 'mask'], the classes ['label'] and no word "
             "which to take"
         )
@@ -689,7 +687,7 @@ class TestTfds:
     def test_refuses_sets_without_a_split_to_test(self, tmp_path: Path):
         prepared_set(tmp_path, {"train": examples(3), "extra": examples(3)})
         assert refusal(read_tfds, "things", tmp_path) == (
-            "--data tfds:things: has the splits extra, train; wanted train and test, "
+            'data="tfds:things": has the splits extra, train; wanted train and test, '
             "or train and validation"
         )
 
@@ -697,7 +695,7 @@ class TestTfds:
         splits = {"train": examples(3), "test": examples(3, label=-1)}
         prepared_set(tmp_path, splits)
         assert refusal(read_tfds, "things", tmp_path) == (
-            "--data tfds:things: the test split is not labelled (example 0 has the "
+            'data="tfds:things": the test split is not labelled (example 0 has the '
             "label -1); wanted a class for each example"
         )
 
@@ -708,11 +706,11 @@ class TestTfds:
         message = refusal(read_tfds, "things", tmp_path)
         start, _, end = message.partition(" is ")
         assert (
-            start == "--data tfds:things: images of several sizes: of train, example 0"
+            start == 'data="tfds:things": images of several sizes: of train, example 0'
         )
         assert "6x8" in end
         assert "4x5" in end
-        assert end.endswith("; bring them to one with --resize N")
+        assert end.endswith("; bring them to one with resize")
         for size in (3, 2):  # each of them decoded, not the other's from the cache
             dataset = read_tfds("things", tmp_path, resize=size)
             assert dataset.train.inputs.shape == (6, size, size, 3)
@@ -733,7 +731,7 @@ class TestTfds:
         features = {"image": image, "label": classes()}
         prepared_set(tmp_path, {"train": deep, "test": deep}, features)
         assert refusal(read_tfds, "things", tmp_path) == (
-            "--data tfds:things: its images hold uint16 values; wanted 8 bits a channel"
+            'data="tfds:things": its images hold uint16 values; wanted 8 bits a channel'
         )
 
     @pytest.mark.parametrize(
@@ -741,7 +739,7 @@ class TestTfds:
     )
     def test_refuses_other_arguments(self, tmp_path: Path, argument: str):
         assert refusal(read_tfds, argument, tmp_path) == (
-            f"--data tfds:{argument}: wanted tfds:NAME[/CONFIG][:VERSION], for "
+            f'data="tfds:{argument}": wanted tfds:NAME[/CONFIG][:VERSION], for '
             "instance tfds:cifar10:3.0.2"
         )
 
@@ -754,8 +752,8 @@ class TestTfds:
         for name, reader in READERS.items():
             message = refusal(reader, asked(name, tmp_path))
             assert message == (
-                f"--data {name}: not prepared in {tmp_path} (no "
-                f"{name}/*/dataset_info.json there); point --data-dir at a prepared "
+                f'data="{name}": not prepared in {tmp_path} (no '
+                f"{name}/*/dataset_info.json there); point data_dir at a prepared "
                 f"copy, or make one: jaxorder data prepare {name} --data-dir "
                 f"{tmp_path}, offline with --from DIR for the folder of its official "
                 "files"

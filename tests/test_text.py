@@ -14,8 +14,8 @@ from jaxorder.data.dataset import Dataset, Split
 from jaxorder.data.newsgroups import body, find_newsgroups, newsgroups20
 from jaxorder.data.request import Request
 from jaxorder.data.text import most_frequent, text, tokenise, words
-from jaxorder.errors import RequestError
-from jaxorder.keys import Keys
+from jaxorder.errors import RequestError, given
+from jaxorder.spec import Spec
 
 TEXT = {"text": "text", "label": "label", "length": "200", "vocabulary": "10000"}
 NEWS = {"strip": "true", "length": "200", "vocabulary": "10000"}
@@ -23,25 +23,29 @@ NEWS = {"strip": "true", "length": "200", "vocabulary": "10000"}
 
 def asked(path: Path, **keys: str) -> Request:
     source = f"text:{path}"
-    return Request(source, str(path), Keys(f"--data {source}", {**TEXT, **keys}))
+    return Request(source, str(path), spec(source, path, {**TEXT, **keys}))
 
 
 def news(path: Path | str = "", data_dir: Path | None = None, **keys: str) -> Request:
     source = f"newsgroups20:{path}" if path else "newsgroups20"
-    asked = Keys(f"--data {source}", {**NEWS, **keys})
+    asked = spec(source, path, {**NEWS, **keys})
     return Request(source, str(path), asked, data_dir)
+
+
+def spec(source: str, path: Path | str, values: dict[str, str]) -> Spec:
+    return Spec(source, source, str(path), values, given("data", source))
 
 
 def refusal(path: Path, **keys: str) -> str:
     with pytest.raises(RequestError) as caught:
         text(asked(path, **keys))
-    return without_start(caught.value, f"--data text:{path}: ")
+    return without_start(caught.value, f'data="text:{path}": ')
 
 
 def news_refusal(request: Request) -> str:
     with pytest.raises(RequestError) as caught:
         newsgroups20(request)
-    return without_start(caught.value, f"--data {request.source}: ")
+    return without_start(caught.value, f'data="{request.source}": ')
 
 
 def without_start(error: BaseException, start: str) -> str:

@@ -10,11 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jaxorder.data.dataset import Dataset, Split, from_arrays
+from jaxorder.data.options import DataOptions
 from jaxorder.data.sources import load
 from jaxorder.data.standardize import standardization
 from jaxorder.data.transform import (
     Noise,
-    Transformations,
     drop_duplicates,
     keep_classes,
     label_noise,
@@ -54,6 +54,10 @@ def labelled(labels: list[int]) -> Dataset:
 def words() -> Dataset:
     split = Split(np.arange(12).reshape(6, 2), np.arange(6) % 3, tokens=True)
     return Dataset("posts", split, split, ("a", "b", "c"), "none")
+
+
+def wanted(**options: Any) -> DataOptions:
+    return DataOptions(data="mine", **options)
 
 
 def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
@@ -125,20 +129,20 @@ class TestKeepClasses:
     )
     def test_refuses(self, classes: str, said: str):
         message = refusal(keep_classes, made(), classes)
-        assert message.startswith(f"--classes {classes}: ")
+        assert message.startswith(f'classes="{classes}": ')
         assert message.endswith(said)
 
     def test_refuses_a_misspelled_class_with_what_was_meant(self):
         named = replace(made(), class_names=("T-shirt/top", "Trouser", "Coat", "Bag"))
         assert refusal(keep_classes, named, "Bag,Trousers") == (
-            "--classes Bag,Trousers: mine has no class 'Trousers'; did you mean "
+            "classes=\"Bag,Trousers\": mine has no class 'Trousers'; did you mean "
             "Trouser?"
         )
 
     def test_refuses_classes_without_test_examples(self):
         dataset = labelled([0, 1, 2])
         assert refusal(keep_classes, dataset, "1,2") == (
-            "--classes 1,2: no test example of mine is of these"
+            'classes="1,2": no test example of mine is of these'
         )
 
 
@@ -215,16 +219,16 @@ class TestLabelNoise:
 
     @pytest.mark.parametrize("share", [1.2, -0.1, float("nan")])
     def test_refuses_a_share_out_of_range(self, share: float):
-        said = f"--label-noise {share:g}: must be from 0 to 1"
+        said = f"label_noise={share}: must be from 0 to 1"
         assert refusal(label_noise, made(), share) == said
-        assert refusal(Transformations, label_noise=share) == said
+        assert refusal(wanted, label_noise=share) == said
 
     def test_refuses_what_cannot_be_exchanged(self):
         dataset = labelled([0] * 17 + [1] * 3)
         assert refusal(label_noise, dataset, 0.5, "shuffle") == (
-            "--label-noise 0.5: 10 labels of mine cannot be exchanged so that each "
+            "label_noise=0.5: 10 labels of mine cannot be exchanged so that each "
             "changes, as at most 8 could be chosen with no class above half of them; "
-            "change fewer, or give --noise symmetric"
+            'change fewer, or give noise="symmetric"'
         )
 
     @pytest.mark.parametrize("kind", ["symmetric", "pair"])
@@ -233,9 +237,9 @@ class TestLabelNoise:
         said = refusal(label_noise, labelled([0, 1, 2]), 1 / 3, kind)
         start, _, rest = said.partition(" of the class ")
         assert start == (
-            f"--label-noise 0.333333 --noise {kind}: leaves mine no training example"
+            f'label_noise={1 / 3} noise="{kind}": leaves mine no training example'
         )
-        assert rest[1:] == "; give a smaller share or another --noise-seed"
+        assert rest[1:] == "; give a smaller share or another noise_seed"
 
 
 def exchangeable(labels: np.ndarray, count: int) -> bool:
@@ -339,15 +343,15 @@ class TestPca:
     @pytest.mark.parametrize("components", [0, 7, -1])
     def test_refuses_a_number_out_of_range(self, components: int):
         assert refusal(pca, made(), components) == (
-            f"--pca {components}: mine has 103 training examples of 6 features; give 1 "
+            f"pca={components}: mine has 103 training examples of 6 features; give 1 "
             "to 6"
         )
         assert refusal(pca, made(5), 6).endswith("of 6 features; give 1 to 5")
 
     def test_refuses_words_and_components(self):
-        assert refusal(pca, words(), 1) == "--pca 1: the inputs of posts are words"
+        assert refusal(pca, words(), 1) == "pca=1: the inputs of posts are words"
         assert refusal(pca, pca(made(), 3)[0], 2) == (
-            "--pca 2: the inputs of mine are components already; ask for the fewer at "
+            "pca=2: the inputs of mine are components already; ask for the fewer at "
             "once"
         )
 
@@ -432,19 +436,19 @@ class TestDropDuplicates:
 
     def test_refuses_near_words(self):
         assert refusal(drop_duplicates, words(), "near") == (
-            "--drop-duplicates near: the inputs of posts are words, which are equal or "
-            "not; give --drop-duplicates exact"
+            'drop_duplicates="near": the inputs of posts are words, which are equal or '
+            'not; give drop_duplicates="exact"'
         )
 
     def test_refuses_to_lose_a_class(self):
         assert refusal(drop_duplicates, unvarying()) == (
-            "--drop-duplicates exact: leaves mine no training example of the class 1; "
+            'drop_duplicates="exact": leaves mine no training example of the class 1; '
             "leave the duplicates in"
         )
 
     def test_refuses_to_lose_the_test_examples(self):
         assert refusal(drop_duplicates, words()) == (
-            "--drop-duplicates exact: each test example of posts equals a training "
+            'drop_duplicates="exact": each test example of posts equals a training '
             "example; leave the duplicates in or give other test examples"
         )
 
@@ -521,23 +525,21 @@ class TestResize:
 
     def test_refuses(self):
         assert refusal(resize, made(), 4) == (
-            "--resize 4: the inputs of mine have shape (6,); wanted images"
+            "resize=4: the inputs of mine have shape (6,); wanted images"
         )
         assert refusal(resize, words(), 4).endswith("shape (2,); wanted images")
-        assert (
-            refusal(resize, load("digits"), 0) == "--resize 0: wanted 1 pixel or more"
-        )
+        assert refusal(resize, load("digits"), 0) == "resize=0: wanted 1 pixel or more"
 
 
 class TestTransformed:
     def test_nothing_wanted_changes_nothing(self):
         dataset = made()
-        assert transformed(dataset, Transformations()).digest == dataset.digest
-        assert transformed(dataset, Transformations()).facts == {}
+        assert transformed(dataset, wanted()).digest == dataset.digest
+        assert transformed(dataset, wanted()).facts == {}
 
     def test_all_steps_in_their_order(self):
         images = made(211, 101, shape=(4, 4, 1))
-        wanted = Transformations(
+        asked = wanted(
             classes="d,b,a",
             train_examples=71,
             test_examples=31,
@@ -546,9 +548,8 @@ class TestTransformed:
             noise_seed=5,
             pca=3,
             drop_duplicates="near",
-            resize=2,
         )
-        dataset = transformed(images, wanted)
+        dataset = transformed(resize(images, 2), asked)
         steps = ["resize", "keep_classes", "drop_duplicates", "label_noise", "pca"]
         assert list(dataset.facts) == steps
         assert dataset.class_names == ("d", "b", "a")
@@ -563,25 +564,21 @@ class TestTransformed:
             dataset.test.columns["tag"], images.test.columns["tag"][positions]
         )
         assert json.loads(json.dumps(dataset.facts)) == dataset.facts
-        assert transformed(images, wanted).digest == dataset.digest
+        assert transformed(resize(images, 2), asked).digest == dataset.digest
 
     def test_shuffles(self):
-        dataset = transformed(
-            made(), Transformations(shuffle_labels=True, shuffle_seed=2)
-        )
+        dataset = transformed(made(), wanted(shuffle_labels=True, shuffle_seed=2))
         assert dataset.digest == shuffle_labels(made(), 2).digest
         assert list(dataset.facts) == ["shuffle_labels"]
 
     def test_refuses_noise_on_shuffled_labels(self):
-        assert refusal(Transformations, shuffle_labels=True, label_noise=0.1) == (
-            "--shuffle-labels: not with --label-noise 0.1, since shuffling leaves no "
+        assert refusal(wanted, shuffle_labels=True, label_noise=0.1) == (
+            "shuffle_labels: not with label_noise=0.1, since shuffling leaves no "
             "label to change; give one of them"
         )
 
     def test_sizes_are_of_what_is_left(self):
-        message = refusal(
-            transformed, made(), Transformations(classes="a,b", train_examples=60)
-        )
+        message = refusal(transformed, made(), wanted(classes="a,b", train_examples=60))
         assert message.endswith("hold 52 examples of 2 classes; give 2 to 52")
 
 
@@ -590,11 +587,11 @@ def test_bytes_may_be_scaled_to_the_unit_range() -> None:
     labels = np.arange(12) % 2
     images = rng.integers(0, 256, (12, 4, 4, 1)).astype(np.uint8)
     data = from_arrays("bytes", images, labels, images, labels)
-    found = transformed(data, Transformations(scaling="unit"))
+    found = transformed(data, wanted(scaling="unit"))
     assert found.digest == data.digest  # the same data, seen otherwise
     scale = standardization(found.train.inputs, found.scaling)
     assert ((images - scale.mean) / scale.deviation).max() <= 1
     np.testing.assert_array_equal(scale.mean, 0)
     floats = from_arrays("floats", images / 2, labels, images / 2, labels)
-    with pytest.raises(RequestError, match="--scaling unit: needs inputs that are by"):
-        transformed(floats, Transformations(scaling="unit"))
+    with pytest.raises(RequestError, match='scaling="unit": needs inputs that are by'):
+        transformed(floats, wanted(scaling="unit"))

@@ -164,7 +164,7 @@ def _decode(
             raise RequestError(
                 f"{given('data', request.source)}: {_name(in_order[0])} is "
                 f"{_size(first)} but {_name(path)} is {_size(image)}; give "
-                f"{given('resize')} N to bring all to NxN"
+                f"{given('resize')} to bring all to one"
             )
         if image.shape[-1] > inputs.shape[-1]:
             inputs = np.repeat(inputs, image.shape[-1], axis=-1)

@@ -221,7 +221,7 @@ def _find(wanted: list[_Official], source: Path) -> list[Path]:
         names = f"{', '.join(missing)} ({form})"
         state = "holds no" if source.is_dir() else "is no folder; wanted one with"
         raise RequestError(
-            f"{given('from', source)} {state} {names}, from "
+            f"{given('source', source)} {state} {names}, from "
             f"{wanted[0].url.rpartition('/')[0]}"
         )
     return [path for path in found.values() if path]
@@ -246,7 +246,7 @@ def _fetch(official: _Official, scratch: Path, say: Callable[[str], None]) -> Pa
     except (OSError, http.client.HTTPException) as error:
         raise RequestError(
             f"cannot fetch {official.url} ({_reason(error)}); without a network, give "
-            "the folder of its official files with --from DIR"
+            f"the folder of its official files as {given('source')}"
         ) from error
     return target
 

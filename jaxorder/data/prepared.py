@@ -276,5 +276,5 @@ def _check_size(
         raise RequestError(
             f"images of several sizes: of {split}, example 0 is {first[0]}x{first[1]} "
             f"(height x width) and example {example} {found[0]}x{found[1]}; bring them "
-            f"to one with {given('resize')} N"
+            f"to one with {given('resize')}"
         )

@@ -28,7 +28,7 @@ def stratified(
     Args:
         labels: Class of each example.
         size: Examples to choose, from the number of classes to the number of labels.
-        option: Argument that the message names, for instance `train_examples`.
+        option: The argument that `size` was given as.
         population: What the message calls `labels`.
 
     Returns:

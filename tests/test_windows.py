@@ -9,7 +9,7 @@ import pytest
 import jaxorder as jo
 from jaxorder.data import load
 from jaxorder.ensemble.member import Examples
-from jaxorder.ensemble.stream import Joined, Windows
+from jaxorder.ensemble.windows import Joined, Windows
 from jaxorder.errors import RequestError
 from jaxorder.progress.watch import Tick
 from jaxorder.run.folder import Run
@@ -98,7 +98,7 @@ def test_every_member_sees_the_same_batches(held: Run, tmp_path: Path) -> None:
 
 
 def test_data_that_do_not_fit_need_a_shared_order(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="--order shared to stream them") as caught:
+    with pytest.raises(RequestError, match='order="shared" to stream them') as caught:
         trained(tmp_path / "run", order="member", device_memory="300KB")
     assert "0.5 MB of inputs, but a device may hold 0.3 MB" in str(caught.value)
     assert not (tmp_path / "run").exists()
@@ -106,7 +106,7 @@ def test_data_that_do_not_fit_need_a_shared_order(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["500", "3 potatoes", "-1MB", "MB"])
 def test_memory_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=f"--device-memory {text}: must be bytes"):
+    with pytest.raises(RequestError, match=f'device_memory="{text}": must be bytes'):
         trained(tmp_path / "run", device_memory=text)
 
 
