@@ -24,10 +24,11 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, Split
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.plan import by_rule
 from jaxorder.models import ARCHITECTURES
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.run.networks import NetworkWork, prepare
 
 app = App(
     help=__doc__,
@@ -99,13 +100,13 @@ def one(model: str, members: int, cache: Path) -> None:
     devices = spread_over_cores(members)
     config = RunConfig(data="made", model=model, members=members, batch_size=BATCH)
     plan = by_rule(devices, members, members, convolves=model not in (*TEXTS, "mlp"))
-    work = prepare(config, made(model), devices, plan)
+    work = prepare(config, LaidOut(made(model)), devices, plan=plan)
     found: dict[str, Any] = {part: _seconds(work, part) for part in PARTS}
     found["both"] = sum(sum(seconds.values()) for seconds in found.values())
     print(json.dumps(found))
 
 
-def _seconds(work: Workload, part: Any) -> dict[str, float]:
+def _seconds(work: NetworkWork, part: Any) -> dict[str, float]:
     ensemble = work.ensemble()
     ensemble.begin(0, work.config.members)
     # shapes alone: the states of all members might not fit

@@ -106,12 +106,12 @@ def _resident(field: str) -> float:
 
 def streaming(turns: int, members: int = 2) -> dict[str, Any]:
     """Return how much longer a step takes where the data are streamed."""
-    from benchmarks.ways import ROWS, workload
+    from benchmarks.ways import ROWS, network_work
     from jaxorder.ensemble.devices import spread_over_cores
     from jaxorder.run.arrange import arrange
 
     spread_over_cores(members)
-    held = workload(ROWS["cnn32"], members)
+    held = network_work(ROWS["cnn32"], members)
     held = dataclasses.replace(
         held, config=dataclasses.replace(held.config, order="shared")
     )

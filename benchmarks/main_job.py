@@ -19,7 +19,8 @@ from typing import Any
 
 from jaxorder.cli.documents import folder_bytes
 from jaxorder.record import RECORD
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.run.folder import Run
+from jaxorder.run.study import open_runs
 
 
 def main(words: list[str]) -> None:
@@ -55,8 +56,8 @@ def measure(words: list[str], folder: Path, number: int) -> dict[str, Any]:
 
 def figures(run: Run) -> dict[str, Any]:
     """Return the rates and sizes of one finished run."""
-    progress, data = run.progress, run.document["data"]
-    trained = progress.planned * run.config.epochs * data["train"]
+    progress, data = run.progress, run.document.data
+    trained = progress.planned * run.config.epochs * data.train
     sizes = (run.record(split).sizes["example"] for split in ("train", "test"))
     evaluated = progress.planned * progress.total * sum(sizes)
     return {
@@ -66,7 +67,7 @@ def figures(run: Run) -> dict[str, Any]:
         "evaluate_seconds": round(progress.evaluate_seconds, 2),
         "evaluate_examples_per_second": round(evaluated / progress.evaluate_seconds),
         "record_bytes": folder_bytes(run.path / RECORD),
-        "machine": run.document["machine"],
+        "machine": dict(run.document.machine),
     }
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from cyclopts import App
 
 from jaxorder.config import RunConfig
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.record import BlockWriter, read_commit
-from jaxorder.run.description import create
-from jaxorder.run.training import load_for
-from jaxorder.run.workload import prepare
+from jaxorder.run.execution import create
+from jaxorder.run.networks import prepare
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 
@@ -41,7 +41,7 @@ def main(
         data=data, data_dir=data_dir, model=model, members=members, epochs=snapshots
     )
     config = dataclasses.replace(config, snapshots="epoch")
-    work = prepare(config, load_for(config), devices)
+    work = prepare(config, LaidOut(config.load()), devices).planned("if long")
     made = work.ensemble()
     made.begin(0, members)
     state = made.init()
@@ -56,12 +56,8 @@ def main(
             began = time.perf_counter()
             finite, values = made.predict(state)
             evaluated = time.perf_counter()
-            start = 0
-            for split, positions in work.recorded.items():
-                part = slice(start, start + len(positions))
-                found = {name: value[:, part] for name, value in values.items()}
-                writer.write(split, snapshot, finite, found)
-                start += len(positions)
+            for split, own in work.data.by_split(values):
+                writer.write(split, snapshot, finite, own)
             evaluating.append(evaluated - began)
             recording.append(time.perf_counter() - evaluated)
         began = time.perf_counter()

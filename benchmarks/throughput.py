@@ -43,10 +43,10 @@ import jax.numpy as jnp
 from cyclopts import App, Parameter
 
 from benchmarks.page import write_page
-from benchmarks.ways import ROWS, WAYS, Row, Steps, Way, evaluate_way, workload
+from benchmarks.ways import ROWS, WAYS, Row, Steps, Way, evaluate_way, network_work
 from jaxorder.ensemble.devices import cores, device_kind, spread_over_cores
 from jaxorder.models import forward_flops, layer_flops
-from jaxorder.run.workload import Workload
+from jaxorder.run.networks import NetworkWork
 
 app = App(
     help=__doc__,
@@ -103,7 +103,7 @@ def main(
 def peak(row: str, members: int, way: str) -> None:
     """Print the MiB that a process takes at most to train so."""
     spread_over_cores(members)
-    steps = WAYS[way](ROWS[row], workload(ROWS[row], members))
+    steps = WAYS[way](ROWS[row], network_work(ROWS[row], members))
     steps(2)
     # not getrusage's, which begins with what the parent held
     status = Path("/proc/self/status").read_text()
@@ -157,7 +157,7 @@ def measure(
 ) -> dict[str, Any]:
     """Return each way's figures, measured in turns."""
     row = ROWS[name]
-    work = workload(row, members)
+    work = network_work(row, members)
     running = begin(row, work, ways, turns, budget, known)
     evaluate = evaluate_way(work)
     evaluate()
@@ -203,7 +203,7 @@ class Running:
 
 def begin(
     row: Row,
-    work: Workload,
+    work: NetworkWork,
     ways: dict[str, Way],
     turns: int,
     budget: float,
@@ -243,7 +243,7 @@ def timed(function: Steps, count: int) -> float:
 
 
 def cell(
-    times: list[float], work: Workload, ready: Running, best: float
+    times: list[float], work: NetworkWork, ready: Running, best: float
 ) -> dict[str, Any]:
     """Return the figures of one way."""
     each = sorted(1e3 * t / work.config.members for t in times)
@@ -261,9 +261,9 @@ def cell(
     }
 
 
-def evaluated(times: list[float], work: Workload, best: float) -> dict[str, float]:
+def evaluated(times: list[float], work: NetworkWork, best: float) -> dict[str, float]:
     """Return the figures of the evaluation."""
-    rate = work.config.members * work.evaluated / statistics.median(times)
+    rate = work.config.members * work.data.evaluated / statistics.median(times)
     flops = forward_flops(work.recipe.model)
     gflops = rate * flops / 1e9
     return {"examples_per_second": rate, "gflops": gflops, "share": gflops / best}
@@ -324,7 +324,7 @@ def growth(ways: dict[str, Way]) -> dict[str, Any]:
         known: dict[str, float] = {}
         found[name] = {way: {} for way in ways}
         for members in GROWTH_MEMBERS:
-            work = workload(ROWS[name], members)
+            work = network_work(ROWS[name], members)
             running = begin(ROWS[name], work, ways, 3, 15.0, known)
             times: dict[str, list[float]] = {way: [] for way in running}
             for _ in range(3):
@@ -335,7 +335,7 @@ def growth(ways: dict[str, Way]) -> dict[str, Any]:
     return found
 
 
-def step_flops(work: Workload) -> float:
+def step_flops(work: NetworkWork) -> float:
     """Return the multiplications and additions that a member's step needs.
 
     Three times the forward pass's matrix products and convolutions (forward, gradient
@@ -343,7 +343,7 @@ def step_flops(work: Workload) -> float:
     unless these are embedded words, which have one.
     """
     layers = layer_flops(work.recipe.model)
-    first = 0.0 if work.dataset.train.tokens else layers[0]
+    first = 0.0 if work.data.dataset.train.tokens else layers[0]
     return work.recipe.batch_size * (3 * sum(layers) - first)
 
 

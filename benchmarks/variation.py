@@ -22,10 +22,10 @@ from typing import Annotated, Any, NamedTuple
 
 from cyclopts import App, Parameter
 
-from benchmarks.ways import MOMENTUM, RATE, ROWS, workload
+from benchmarks.ways import MOMENTUM, RATE, ROWS, network_work
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.plan import Plan
-from jaxorder.run.workload import Workload
+from jaxorder.run.networks import NetworkWork
 
 app = App(
     help=__doc__,
@@ -90,9 +90,9 @@ def main(
 def measure(row: str, name: str, turns: int) -> dict[str, Any]:
     """Return the time of an epoch over that of a plain ensemble, measured in turns."""
     members, options, usual, as_long = ENSEMBLES[name]
-    plain = workload(ROWS[row], members, **usual)
+    plain = network_work(ROWS[row], members, **usual)
     plan = named_plan(plain.plan) if as_long else "auto"
-    varied = workload(ROWS[row], members, plan=plan, **options)
+    varied = network_work(ROWS[row], members, plan=plan, **options)
     runs = [epochs(plain), epochs(varied)]
     count = max(1, int(TURN_SECONDS / runs[0](1)))
     times = [[run(count) for run in runs] for _ in range(turns)]
@@ -115,7 +115,7 @@ def named_plan(plan: Plan) -> str:
     return f"{train.members}:convolution={train.convolution}{size}"
 
 
-def epochs(work: Workload) -> Callable[[int], float]:
+def epochs(work: NetworkWork) -> Callable[[int], float]:
     """Return what trains all members for some epochs: seconds an epoch, order too."""
     made = work.ensemble()
     made.begin(0, work.config.members)

@@ -14,10 +14,11 @@ import numpy as np
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, Split, from_arrays
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
 from jaxorder.ensemble.member import Recipe
 from jaxorder.members.traits import Traits, option_traits
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.run.networks import NetworkWork, prepare
 
 EXAMPLES = 4096
 RATE, MOMENTUM = 0.01, 0.9
@@ -55,10 +56,10 @@ ROWS = {
 }
 
 
-Way = Callable[[Row, Workload], Steps]
+Way = Callable[[Row, NetworkWork], Steps]
 
 
-def workload(row: Row, members: int, **options: Any) -> Workload:
+def network_work(row: Row, members: int, **options: Any) -> NetworkWork:
     """Return a run of a row's network, planned, on data that it can learn.
 
     Args:
@@ -78,7 +79,8 @@ def workload(row: Row, members: int, **options: Any) -> Workload:
         "record_examples": row.evaluated,
     }
     config = RunConfig(**(common | options))
-    return prepare(config, data, jax.devices()[:members], measure="always")
+    laid_out = LaidOut(data, config.record_examples)
+    return prepare(config, laid_out, jax.devices()[:members]).planned("always")
 
 
 def _images(row: Row) -> Dataset:
@@ -107,7 +109,7 @@ def _labelled() -> tuple[np.random.Generator, np.ndarray]:
     return rng, rng.integers(0, 10, EXAMPLES).astype(np.int32)
 
 
-def evaluate_way(work: Workload) -> Callable[[], float]:
+def evaluate_way(work: NetworkWork) -> Callable[[], float]:
     """Return a function that evaluates every example with every member, timed."""
     made = work.ensemble()
     made.begin(0, work.config.members)
@@ -121,7 +123,7 @@ def evaluate_way(work: Workload) -> Callable[[], float]:
     return evaluate
 
 
-def jaxorder_way(row: Row, work: Workload) -> Steps:
+def jaxorder_way(row: Row, work: NetworkWork) -> Steps:
     """Return steps as jaxorder plans them."""
     del row
     made = work.ensemble()
@@ -139,7 +141,7 @@ def jaxorder_way(row: Row, work: Workload) -> Steps:
     return steps
 
 
-def vmap_way(row: Row, work: Workload) -> Steps:
+def vmap_way(row: Row, work: NetworkWork) -> Steps:
     """Return one jitted step of `jax.vmap` over members, on one device."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
@@ -170,7 +172,7 @@ def _orders(recipe: Recipe, traits: Traits) -> Any:
     )
 
 
-def loop_way(row: Row, work: Workload) -> Steps:
+def loop_way(row: Row, work: NetworkWork) -> Steps:
     """Return one jitted step, called in a Python loop over members."""
     del row
     recipe, examples = work.recipe, jax.device_put(work.examples())
@@ -195,7 +197,7 @@ def loop_way(row: Row, work: Workload) -> Steps:
     return steps
 
 
-def torch_way(row: Row, work: Workload) -> Steps:
+def torch_way(row: Row, work: NetworkWork) -> Steps:
     """Return PyTorch's members one by one."""
     import torch
 
@@ -223,7 +225,7 @@ def torch_way(row: Row, work: Workload) -> Steps:
     return steps
 
 
-def torch_vmap_way(row: Row, work: Workload) -> Steps:
+def torch_vmap_way(row: Row, work: NetworkWork) -> Steps:
     """Return PyTorch's members stacked, under `torch.func.vmap`."""
     import torch
     from torch.func import functional_call, grad_and_value, stack_module_state, vmap
@@ -256,11 +258,11 @@ def torch_vmap_way(row: Row, work: Workload) -> Steps:
     return steps
 
 
-def _torch_data(work: Workload) -> Any:
+def _torch_data(work: NetworkWork) -> Any:
     """Return inputs, labels, and what standardises a batch of images."""
     import torch
 
-    train, examples = work.dataset.train, work.examples()
+    train, examples = work.data.dataset.train, work.examples()
     if train.tokens:
         words = torch.tensor(train.inputs).long()
         return words, torch.tensor(train.labels).long(), lambda inputs: inputs

@@ -13,7 +13,7 @@ from jaxorder.files import write_text
 from jaxorder.report.figures.canvas import look
 from jaxorder.report.figures.histograms import tpa_heat_maps
 from jaxorder.report.numbers import measure
-from jaxorder.run.folder import open_run
+from jaxorder.run.study import open_run
 
 
 def main(run: Path, out: Path) -> None:

@@ -41,7 +41,7 @@ from jaxorder.analysis.reliability import cronbach_alpha
 from jaxorder.config import StudyOptions
 from jaxorder.report import write_report
 from jaxorder.run.folder import Run
-from jaxorder.run.training import run_study
+from jaxorder.run.training import train_study
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 LEAST_RELIABILITY = 0.8
@@ -68,8 +68,7 @@ def main(
         members=members,
         epochs=epochs,
     )
-    runs = run_study(options, ["mlp", "small_st_vgg"], out)
-    for run in runs:
+    for run in train_study(options, ["mlp", "small_st_vgg"], out=out):
         for split in ("train", "test"):
             for criterion, verdict, figures in verdicts(run, split):
                 print(f"{run.name:13} {split:5} {criterion:11} {verdict:9} {figures}")

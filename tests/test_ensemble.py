@@ -7,18 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jaxorder.run.workload import Workload, prepare
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, from_arrays, load
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
-from jaxorder.ensemble.devices import spread_over_cores
-from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
 from jaxorder.members.streams import member_streams, seeds
+from jaxorder.run.networks import NetworkWork, prepare
+from tests.works import DEVICES, assert_equal, begun, network_work, pick, trained
 
-DEVICES = spread_over_cores(2)
 MODELS = ["mlp:widths=16,dropout=0.25", "small_st_vgg"]
 
 
@@ -28,47 +27,25 @@ def digits() -> Dataset:
     return load("digits", train_examples=101, test_examples=53)
 
 
-def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
+def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> NetworkWork:
     defaults = {"model": MODELS[0], "members": 3, "epochs": 2, "batch_size": 20}
     config = RunConfig(data=dataset.name, **{**defaults, **options})
-    devices = min(len(DEVICES), config.members)
-    lowering = Lowering(how, "winograd", 2)  # pyright: ignore
-    plan = Plan(lowering, lowering, devices, config.members, 32, "a test")
-    return prepare(config, dataset, DEVICES, plan)
-
-
-def ensemble(work: Workload, first: int = 0, members: int | None = None) -> Ensemble:
-    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
-    made.begin(first, members or work.config.members)
-    return made
-
-
-def trained(made: Ensemble, steps: int = 4, order: Any = None) -> Any:
-    order = made.order(0) if order is None else order
-    state, _ = made.train_segment(made.init(), order, 0, steps)
-    return made.to_host(state)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
+    way = Lowering(how, "winograd", 2)  # pyright: ignore
+    return network_work(config, dataset, way)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_member_has_the_same_bits_alone_and_among_others(
     digits: Dataset, model: str
 ) -> None:
-    among = trained(ensemble(workload(digits, model=model, members=5)))
-    alone = trained(ensemble(workload(digits, model=model, members=1), 3, 1))
+    among = trained(begun(workload(digits, model=model, members=5)))
+    alone = trained(begun(workload(digits, model=model, members=1), 3, 1))
     assert_equal(pick(among, slice(3, 4)), alone)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_segments_of_any_length_give_the_same_bits(digits: Dataset, model: str) -> None:
-    made = ensemble(workload(digits, model=model))
+    made = begun(workload(digits, model=model))
     whole = trained(made, 5)
     state, order = made.init(), made.order(0)
     for start, count in ((0, 1), (1, 3), (4, 1)):
@@ -77,8 +54,8 @@ def test_segments_of_any_length_give_the_same_bits(digits: Dataset, model: str) 
 
 
 def test_vmap_trains_the_same_members(digits: Dataset) -> None:
-    one = trained(ensemble(workload(digits, "sequential")))
-    other = trained(ensemble(workload(digits, "vmap")))
+    one = trained(begun(workload(digits, "sequential")))
+    other = trained(begun(workload(digits, "vmap")))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, other)
 
 
@@ -87,7 +64,7 @@ def test_vmap_trains_the_same_members(digits: Dataset) -> None:
 def test_one_compilation_serves_every_segment_and_snapshot(
     digits: Dataset, how: str, members: int
 ) -> None:
-    made = ensemble(workload(digits, how, members=members))
+    made = begun(workload(digits, how, members=members))
     state, order = made.init(), made.order(0)
     made.predict(state)
     sizes = made.compilations()
@@ -101,7 +78,7 @@ def test_one_compilation_serves_every_segment_and_snapshot(
 
 
 def test_members_differ_in_weights_and_order(digits: Dataset) -> None:
-    made = ensemble(workload(digits))
+    made = begun(workload(digits))
     weights = made.to_host(made.init()).params["dense_0"]["kernel"]
     order = made.to_host(made.order(0))
     for one in range(3):
@@ -111,7 +88,7 @@ def test_members_differ_in_weights_and_order(digits: Dataset) -> None:
 
 
 def test_an_epoch_visits_each_example_once(digits: Dataset) -> None:
-    made = ensemble(workload(digits))
+    made = begun(workload(digits))
     first, second = (made.to_host(made.order(epoch)) for epoch in (0, 1))
     for order in (*first, *second):
         np.testing.assert_array_equal(np.sort(order[:101]), np.arange(101))
@@ -122,7 +99,7 @@ def test_an_epoch_visits_each_example_once(digits: Dataset) -> None:
 def test_orders_are_uniform() -> None:
     """Each place is taken by each of 5 examples about equally often."""
     work = workload(tiny(5), members=2000, batch_size=5)
-    orders = ensemble(work).to_host(ensemble(work).order(0))
+    orders = begun(work).to_host(begun(work).order(0))
     for place in range(5):
         counts = np.bincount(orders[:, place], minlength=5)
         # chi-squared with 4 degrees of freedom stays below 23.5 with p = 0.9999
@@ -137,7 +114,7 @@ def tiny(examples: int) -> Dataset:
 
 
 def test_shared_order_is_shared_and_says_nothing_of_weights(digits: Dataset) -> None:
-    made = ensemble(workload(digits, order="shared"))
+    made = begun(workload(digits, order="shared"))
     order = made.to_host(made.order(0))
     assert (order == order[0]).all()
     weights = made.to_host(made.init()).params["dense_0"]["kernel"]
@@ -179,7 +156,7 @@ def test_the_last_batch_of_an_epoch_is_masked() -> None:
         optimizer="sgd",
         learning_rate=0.5,
     )
-    made = ensemble(work)
+    made = begun(work)
     order = made.order(0)
     params = pick(made.to_host(made.init()).params, 0)
     examples = work.examples()
@@ -204,7 +181,7 @@ def test_the_last_batch_of_an_epoch_is_masked() -> None:
 
 @pytest.mark.parametrize("how", ["sequential", "vmap"])
 def test_a_diverged_member_changes_no_bit_of_another(digits: Dataset, how: str) -> None:
-    made = ensemble(workload(digits, how))
+    made = begun(workload(digits, how))
     healthy, losses = made.train_segment(made.init(), made.order(0), 0, 3)
     assert np.isfinite(losses).all()
 
@@ -229,7 +206,7 @@ def test_a_diverged_member_changes_no_bit_of_another(digits: Dataset, how: str) 
 def test_prediction_covers_every_example_in_order(digits: Dataset) -> None:
     """154 examples in batches of 32, against one batch of all."""
     work = workload(digits, record=tuple(member.QUANTITIES))
-    made = ensemble(work)
+    made = begun(work)
     state = made.init()
     _, values = made.predict(state, last=True)
     examples = work.examples()
@@ -262,7 +239,7 @@ def test_losses_fall_with_every_optimizer_and_schedule(
     digits: Dataset, optimizer: str, schedule: str
 ) -> None:
     rate = 0.01 if "adam" in optimizer else 0.1
-    made = ensemble(
+    made = begun(
         workload(
             digits,
             model="mlp:widths=none",
@@ -293,4 +270,4 @@ def test_a_plan_for_more_devices_than_there_are_is_refused(digits: Dataset) -> N
     lowering = Lowering("sequential", "winograd")
     plan = Plan(lowering, lowering, 64, 64, 32, "a test")
     with pytest.raises(RequestError, match="planned for 64 devices"):
-        prepare(config, digits, DEVICES, plan)
+        prepare(config, LaidOut(digits), DEVICES, plan=plan)

@@ -10,17 +10,14 @@ import numpy as np
 import optax
 import pytest
 import xarray as xr
-from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder import record
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, load
 from jaxorder.ensemble import member
-from jaxorder.ensemble.devices import spread_over_cores
-from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.optimizer import optimizer
-from jaxorder.ensemble.plan import Lowering, Plan
+from jaxorder.ensemble.plan import Lowering
 from jaxorder.errors import RequestError, WorkError
 from jaxorder.members.streams import member_streams
 from jaxorder.members.subsets import differ, most_examples, training_positions
@@ -28,8 +25,16 @@ from jaxorder.members.traits import member_traits
 from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
+from jaxorder.run.networks import NetworkWork
+from tests.works import (
+    assert_close,
+    assert_equal,
+    begun,
+    network_work,
+    pick,
+    trained_epochs,
+)
 
-DEVICES = spread_over_cores(2)
 LABELS = np.arange(103) * 7 % 5 % 4  # four classes, one twice as common
 PARTS: list[dict[str, Any]] = [
     {"subset": 0.5},
@@ -59,38 +64,9 @@ def digits() -> Dataset:
     return load("digits", train_examples=101, test_examples=53)
 
 
-def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
-    asked = config(**options)
-    devices = min(len(DEVICES), asked.members)
-    lowering = Lowering(how, "winograd", 2)  # pyright: ignore
-    plan = Plan(lowering, lowering, devices, asked.members, 32, "a test")
-    return prepare(asked, dataset, DEVICES, plan)
-
-
-def ensemble(work: Workload, first: int = 0, members: int | None = None) -> Ensemble:
-    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
-    made.begin(first, members or work.config.members)
-    return made
-
-
-def trained(made: Ensemble, epochs: int = 2) -> Any:
-    state = made.init()
-    for epoch in range(epochs):
-        start = epoch * made.held_steps
-        state, _ = made.train_segment(state, made.order(epoch), start, made.held_steps)
-    return made.to_host(state)
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
-
-
-def assert_close(a: Any, b: Any, **tolerance: float) -> None:
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
+def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> NetworkWork:
+    way = Lowering(how, "winograd", 2)  # pyright: ignore
+    return network_work(config(**options), dataset, way)
 
 
 # ---- which examples
@@ -163,7 +139,7 @@ def test_a_frozen_subset_is_the_same_for_all() -> None:
 
 def test_a_member_visits_its_own_examples_once_an_epoch(digits: Dataset) -> None:
     work = workload(digits, vary=("subset=0.1,0.9,0.5",))
-    made = ensemble(work)
+    made = begun(work)
     own = training_positions(work.config, digits.train.labels, 0, 4)
     first, second = (made.to_host(made.order(epoch)) for epoch in (0, 1))
     for member_order, again, positions in zip(first, second, own, strict=True):
@@ -183,7 +159,7 @@ def test_a_member_on_few_examples_by_hand(digits: Dataset) -> None:
         optimizer="sgd",
         learning_rate=0.5,
     )
-    made = ensemble(work)
+    made = begun(work)
     examples = work.examples()
     inputs = (examples.inputs - examples.mean) / examples.deviation
     inputs = inputs.reshape(len(inputs), -1)
@@ -201,13 +177,13 @@ def test_a_member_on_few_examples_by_hand(digits: Dataset) -> None:
 
             gradient = jax.grad(loss)(params)
             params = jax.tree.map(lambda p, g: p - 0.5 * g, params, gradient)
-    assert_close(pick(trained(made).params, 0), params, rtol=1e-4, atol=1e-5)
+    assert_close(pick(trained_epochs(made).params, 0), params, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("how", ["sequential", "vmap", "chunks"])
 def test_fewer_examples_take_fewer_steps(digits: Dataset, how: str) -> None:
     work = workload(digits, how, members=5, vary=("subset=0.1,0.9,0.5",))
-    state = trained(ensemble(work))
+    state = trained_epochs(begun(work))
     (count,) = [x for x in jax.tree.leaves(state.optimizer) if x.dtype == jnp.int32]
     # 10, 91, 50 examples in batches of 20, two epochs
     assert count.tolist() == [2, 10, 6, 2, 10]
@@ -227,17 +203,17 @@ def test_members_of_any_length_have_come_as_far_at_each_epoch(digits: Dataset) -
 
 @pytest.mark.parametrize("how", ["sequential", "vmap"])
 def test_a_member_is_the_same_beside_longer_ones(digits: Dataset, how: str) -> None:
-    among = trained(ensemble(workload(digits, how, vary=("subset=0.2,0.9",))))
-    alone = trained(ensemble(workload(digits, how, subset=0.2)))
+    among = trained_epochs(begun(workload(digits, how, vary=("subset=0.2,0.9",))))
+    alone = trained_epochs(begun(workload(digits, how, subset=0.2)))
     assert_close(pick(among, 2).params, pick(alone, 2).params, rtol=1e-5, atol=1e-6)
 
 
 def test_members_are_spread_by_their_work(digits: Dataset) -> None:
     """Two devices get about the same, and nothing else changes."""
     work = workload(digits, members=6, vary=("subset=0.1,0.9,0.5",))
-    whole = trained(ensemble(work))
+    whole = trained_epochs(begun(work))
     for first, count in ((0, 1), (1, 2), (3, 3)):
-        part = trained(ensemble(work, first, count))
+        part = trained_epochs(begun(work, first, count))
         assert_equal(pick(whole, slice(first, first + count)), part)
 
 
@@ -272,9 +248,9 @@ def test_a_varied_member_is_the_one_of_that_value(
     digits: Dataset, field: str, how: str
 ) -> None:
     text = f"{field.replace('_', '-')}={','.join(map(str, VARIED[field]))}"
-    among = trained(ensemble(workload(digits, how, vary=(text,))))
+    among = trained_epochs(begun(workload(digits, how, vary=(text,))))
     for which, value in enumerate(VARIED[field]):
-        alone = trained(ensemble(workload(digits, how, **{field: value})))
+        alone = trained_epochs(begun(workload(digits, how, **{field: value})))
         for at in (which, which + 2):
             assert_close(
                 pick(among, at).params, pick(alone, at).params, rtol=1e-4, atol=1e-5
@@ -285,20 +261,20 @@ def test_a_varied_member_is_the_one_of_that_value(
 def test_values_vary_with_every_optimizer(digits: Dataset, optimizer: str) -> None:
     options = {"optimizer": optimizer, "schedule": "warmup_cosine"}
     grid = ("learning-rate=0.001,0.01", "weight-decay=0,0.1")
-    among = trained(ensemble(workload(digits, vary=grid, **options)))
+    among = trained_epochs(begun(workload(digits, vary=grid, **options)))
     alone = workload(digits, learning_rate=0.01, weight_decay=0.1, **options)
-    single = trained(ensemble(alone))
+    single = trained_epochs(begun(alone))
     assert_close(pick(among, 3).params, pick(single, 3).params, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_varies(digits: Dataset) -> None:
-    among = trained(
-        ensemble(workload(digits, model="small_st_vgg", vary=("dropout=0.1,0.3",)))
+    among = trained_epochs(
+        begun(workload(digits, model="small_st_vgg", vary=("dropout=0.1,0.3",)))
     )
     # of a key that gives other members, so they are compared by hand: the masks of
     # one rate are drawn from the same numbers
     work = workload(digits, model="small_st_vgg", vary=("dropout=0.3,0.1",))
-    swapped = trained(ensemble(work))
+    swapped = trained_epochs(begun(work))
     model = work.recipe.model
     assert not np.allclose(
         among.params["output"]["kernel"], swapped.params["output"]["kernel"]
@@ -369,7 +345,7 @@ def test_members_are_better_on_what_they_were_trained_on(tmp_path: Path) -> None
 def test_a_single_snapshot_is_the_last(tmp_path: Path) -> None:
     single = run_of(tmp_path / "one", snapshots="last")
     whole = run_of(tmp_path / "all")
-    assert single.document["steps"] == [whole.document["steps"][-1]]
+    assert single.document.steps == [whole.document.steps[-1]]
     assert_equal(
         single.record("test").prediction[0], whole.record("test").prediction[-1]
     )
@@ -412,7 +388,7 @@ def same_record(a: Run, b: Run) -> None:
     for split in ("train", "test"):
         one, other = (run.record(split).load() for run in (a, b))
         xr.testing.assert_equal(one, other)
-    last = a.document["steps"][-1]
+    last = a.document.steps[-1]
     assert_equal(a.restore(last), b.restore(last))
 
 
@@ -463,8 +439,8 @@ def test_a_growth_that_was_cut_short_is_taken_up(
 
 def test_a_study_grows_run_by_run(tmp_path: Path) -> None:
     options = {k: v for k, v in SMALL.items() if k != "model"}
-    study = training.run_study(
-        training.StudyOptions(**options), ["mlp:widths=8", "mlp"], tmp_path / "study"
+    study = training.train_study(
+        models=["mlp:widths=8", "mlp"], out=tmp_path / "study", **options
     )
     assert [run.config.members for run in study] == [4, 4]
     grown = jo.grow(tmp_path / "study", 5)

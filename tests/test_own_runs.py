@@ -63,7 +63,7 @@ def unfinished(out: Path, model: Any) -> Run:
     document = json.loads(counter.read_text())
     counter.write_text(json.dumps(document | {"snapshots": 2}))
     with BlockCheckpoints(out, 0, 2) as checkpoints:
-        checkpoints.keep_only(set(run.document["steps"][:2]))
+        checkpoints.keep_only(set(run.document.steps[:2]))
     return Run(out)
 
 
@@ -71,8 +71,8 @@ def test_a_run_of_an_object_is_resumed_with_it_alone(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run = unfinished(out, Small())
     assert run.name == object_name(Small())
-    assert run.document["module"]["class"] == "Small"
-    last = run.document["steps"][-1]
+    assert run.document.module["class"] == "Small"
+    last = run.document.steps[-1]
     for given, message in (
         (None, r"Small@.*: a module that was given from Python; give it again"),
         (Small(5), "not the module given, which is Small@"),
@@ -128,7 +128,7 @@ def test_restored_weights_and_statistics_predict_what_was_recorded(
 ) -> None:
     """A network with batch statistics, by Linen alone."""
     run = jo.train(model=Small(), out=tmp_path / "run", **SMALL)
-    params, statistics = run.restore(run.document["steps"][-1], statistics=True)
+    params, statistics = run.restore(run.document.steps[-1], statistics=True)
     digits = load("digits", train_examples=101, test_examples=50)
     mean, deviation = digits.train.inputs.mean(), digits.train.inputs.std()
     inputs = (digits.test.inputs - mean) / deviation

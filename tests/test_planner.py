@@ -9,21 +9,22 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions, study_asked
 from jaxorder.data import Dataset, from_arrays, load
 from jaxorder.data.cache import cache_folder
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import devices, planner
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, Trial, by_rule
 from jaxorder.errors import RequestError
 from jaxorder.models import Inputs, build, forward_flops, layer_flops
+from jaxorder.run.networks import NetworkWork, prepare
 from jaxorder.run.training import plan_study
+from tests.works import DEVICES, begun, network_work
 
-DEVICES = spread_over_cores(2)
 WAYS = [Lowering("sequential", "native"), Lowering("vmap", "native")]
 WAYS += [Lowering("chunks", "native", 2)]
 CONVOLUTIONS = [
@@ -51,34 +52,35 @@ def kept(tmp_path: Path, monkeypatch) -> Path:
 
 
 def workload(
-    dataset: Dataset, way: Lowering | None = None, batch: int = 32, **options: Any
-) -> Workload:
+    dataset: Dataset, way: Lowering, batch: int = 32, **options: Any
+) -> NetworkWork:
+    return network_work(asked(dataset, **options), dataset, way, batch=batch)
+
+
+def asked(dataset: Dataset, **options: Any) -> RunConfig:
     defaults = {"model": MLP, "members": 5, "epochs": 1, "batch_size": 20}
-    config = RunConfig(data=dataset.name, **{**defaults, **options})
-    devices = DEVICES[: config.members]
-    plan = way and Plan(way, way, len(devices), config.members, batch, "a test")
-    return prepare(config, dataset, devices, plan)
+    return RunConfig(data=dataset.name, **{**defaults, **options})
 
 
-def begun(work: Workload) -> tuple[Ensemble, Any, Any]:
-    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
-    made.begin(0, work.config.members)
-    return made, made.init(), made.order(0)
+def planned(dataset: Dataset, **options: Any) -> NetworkWork:
+    """Return a work whose plan is chosen."""
+    config = asked(dataset, **options)
+    work = prepare(config, LaidOut(dataset), DEVICES[: config.members])
+    return work.planned("if long")
 
 
-def shapes(work: Workload) -> tuple[Ensemble, Any, Any]:
-    """Return what `begun` returns, as shapes only, which need no compilation."""
-    made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
-    made.begin(0, work.config.members)
+def shapes(work: NetworkWork) -> tuple[Ensemble, Any, Any]:
+    """Return an ensemble, its members and orders as shapes, which none compiles."""
+    made = begun(work)
     return made, jax.eval_shape(made.init), jax.eval_shape(lambda: made.order(0))
 
 
-def trained(work: Workload) -> tuple[Any, Any]:
+def predicted(work: NetworkWork) -> tuple[Any, Any]:
     """Return the members after some steps, and what they predict."""
-    made, state, order = begun(work)
-    state, _ = made.train_segment(state, order, 0, 4)
+    made = begun(work)
+    state, _ = made.train_segment(made.init(), made.order(0), 0, 4)
     _, values = made.predict(state)
-    return made.to_host(state.params), values["prediction"][:, : work.evaluated]
+    return made.to_host(state.params), values["prediction"][:, : work.data.evaluated]
 
 
 # ---- every way trains the same members
@@ -99,37 +101,37 @@ def test_every_way_trains_the_same_members(digits, model: str, way: Lowering) ->
     # Adam's first steps have the rate's size, also where a gradient is but rounding,
     # and larger steps would change which value is the largest of a pooled window
     options = {"model": model, "optimizer": "momentum", "learning_rate": 3e-3}
-    wanted, predicted = trained(workload(digits, first, **options))
-    found, also = trained(workload(digits, way, **options))
+    wanted, said = predicted(workload(digits, first, **options))
+    found, also = predicted(workload(digits, way, **options))
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5), found, wanted
     )
-    assert (predicted == also).mean() > 0.99
+    assert (said == also).mean() > 0.99
 
 
 @pytest.mark.parametrize("members", [1, 2, 3, 7])
 def test_members_need_not_divide_over_devices_or_chunks(digits, members: int) -> None:
     chunks = Lowering("chunks", "native", 2)
-    one, predicted = trained(workload(digits, chunks, members=members))
-    assert len(predicted) == members
-    other, _ = trained(workload(digits, WAYS[0], members=members))
+    one, said = predicted(workload(digits, chunks, members=members))
+    assert len(said) == members
+    other, _ = predicted(workload(digits, WAYS[0], members=members))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4), one, other)
 
 
 @pytest.mark.parametrize("batch", [1, 7, 32, 153, 154, 1000])
 def test_evaluation_batches_of_any_size_predict_the_same(digits, batch: int) -> None:
     """154 examples: in groups of batches, the last ones filled up."""
-    wanted = trained(workload(digits, WAYS[0], batch=154))[1]
-    found = trained(workload(digits, WAYS[0], batch=batch))[1]
+    wanted = predicted(workload(digits, WAYS[0], batch=154))[1]
+    found = predicted(workload(digits, WAYS[0], batch=batch))[1]
     np.testing.assert_array_equal(found, wanted)
 
 
 def test_a_batch_larger_than_the_data_is_one_of_all(digits) -> None:
     """Padding would change no weight, and cost time."""
-    one, _ = trained(workload(digits, WAYS[0], batch_size=101, model="mlp:widths=8"))
+    one, _ = predicted(workload(digits, WAYS[0], batch_size=101, model="mlp:widths=8"))
     work = workload(digits, WAYS[0], batch_size=5000, model="mlp:widths=8")
     assert work.recipe.batch_size == 101
-    jax.tree.map(np.testing.assert_array_equal, one, trained(work)[0])
+    jax.tree.map(np.testing.assert_array_equal, one, predicted(work)[0])
 
 
 def test_many_small_members_in_blocks_are_those_of_one_block(
@@ -157,8 +159,9 @@ def test_many_small_members_in_blocks_are_those_of_one_block(
 # ---- what a compiled program holds
 
 
-def program(work: Workload) -> str:
-    made, state, order = begun(work)
+def program(work: NetworkWork) -> str:
+    made = begun(work)
+    state, order = made.init(), made.order(0)
     return made.lower("train", state, order).as_text()
 
 
@@ -179,7 +182,8 @@ def test_memory_grows_by_state_and_order_only(digits, model: str) -> None:
     def held(members: int) -> int:
         way = Lowering("sequential", "winograd")
         work = workload(digits, way, members=members, model=model)
-        made, state, order = begun(work)
+        made = begun(work)
+        state, order = made.init(), made.order(0)
         return planner.held_bytes(made.lower("train", state, order).compile())
 
     work = workload(digits, WAYS[0], model=model)
@@ -220,7 +224,8 @@ def test_training_and_evaluation_lower_for_accelerators(
     def modules(members: int) -> list[str]:
         work = workload(digits, way, model="small_st_vgg", members=members)
         work = dataclasses.replace(work, devices=DEVICES[:1])
-        work = dataclasses.replace(work, plan=dataclasses.replace(work.plan, devices=1))
+        plan = dataclasses.replace(work.plan, devices=1)
+        work = dataclasses.replace(work, chosen=plan)
         made, state, order = shapes(work)
         return [
             made.exported(what, state, order, platform)
@@ -244,12 +249,12 @@ def test_training_and_evaluation_lower_for_accelerators(
 
 
 def test_a_named_plan_is_taken_and_never_measured(digits, kept: Path) -> None:
-    work = workload(digits, plan="chunks:size=3,evaluate_batch=16")
+    work = planned(digits, plan="chunks:size=3,evaluate_batch=16")
     assert work.plan.train == Lowering("chunks", "native", 3)
     assert work.plan.evaluate_batch == 16
     assert work.plan.trials == ()
-    assert workload(digits, plan="vmap:convolution=patches,devices=1").plan.devices == 1
-    convolving = workload(digits, plan="sequential", model="small_st_vgg")
+    assert planned(digits, plan="vmap:convolution=patches,devices=1").plan.devices == 1
+    convolving = planned(digits, plan="sequential", model="small_st_vgg")
     assert convolving.plan.train.convolution == "winograd"
     assert not kept.exists()
 
@@ -268,8 +273,8 @@ def test_a_named_plan_is_taken_and_never_measured(digits, kept: Path) -> None:
     ],
 )
 def test_a_wrong_name_says_what_is_allowed(digits, name: str, allowed: str) -> None:
-    with pytest.raises(RequestError, match="--plan") as caught:
-        workload(digits, plan=name)
+    with pytest.raises(RequestError, match="plan=") as caught:
+        planned(digits, plan=name)
     assert allowed in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -278,16 +283,7 @@ def test_a_wrong_name_says_what_is_allowed(digits, name: str, allowed: str) -> N
 
 
 def job(dataset: Dataset, **options: Any) -> planner.Job:
-    work = workload(dataset, WAYS[0], **options)
-    return planner.Job(
-        work.recipe,
-        work.config,
-        work.devices,
-        lambda batch: dataclasses.replace(
-            work, plan=dataclasses.replace(work.plan, evaluate_batch=batch)
-        ).examples(),
-        snapshots=len(work.steps),
-    )
+    return workload(dataset, WAYS[0], **options).job()
 
 
 def rule_of(wanted: planner.Job) -> Plan:
@@ -329,7 +325,7 @@ def test_a_method_that_makes_no_difference_is_not_tried(digits) -> None:
 
 
 def test_trials_measure_and_the_fastest_is_taken(digits, kept: Path) -> None:
-    work = workload(digits)
+    work = planned(digits)
     assert work.plan.trials == ()  # too short a run to measure for
     assert "not measured" in work.plan.why
 
@@ -354,7 +350,7 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     monkeypatch.setattr(planner, "try_ways", None)
     assert planner.choose(job(digits), "always") == first
     # and a run takes it, however short
-    assert workload(digits).plan == first
+    assert planned(digits).plan == first
     # epochs change the estimate only
     longer = planner.choose(job(digits, epochs=100), "always")
     assert longer.trials == first.trials
@@ -366,10 +362,17 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     [{"batch_size": 21}, {"model": "mlp"}, {"members": 4}, {"optimizer": "adam"}],
 )
 def test_another_workload_is_measured_apart(digits, kept, monkeypatch, options) -> None:
-    planner.choose(job(digits), "always")
-    monkeypatch.setattr(planner, "try_ways", lambda *_: ())
-    with pytest.raises(StopIteration):  # asked again, and given nothing
-        planner.choose(job(digits, **options), "always")
+    real, tried = planner.try_ways, []
+
+    def counted(wanted: planner.Job, *more: Any) -> Any:
+        tried.append(wanted.config)
+        return real(wanted, *more)
+
+    monkeypatch.setattr(planner, "try_ways", counted)
+    for wanted in (job(digits), job(digits), job(digits, **options), job(digits)):
+        assert planner.choose(wanted, "always").trials
+    assert tried == [job(digits).config, job(digits, **options).config]
+    assert len(list(kept.iterdir())) == 2
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"trials": [{"what": "train"}]}'])

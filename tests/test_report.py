@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxorder.run.description import describe_data
 from PIL import Image
 
 from jaxorder import record
@@ -49,7 +50,6 @@ from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.summary import named_pairs, run_names
-from jaxorder.run.description import describe_data
 from jaxorder.run.folder import Run, open_run, open_runs
 
 TITLES = (
@@ -524,7 +524,7 @@ def test_a_grown_run_tells_both_commands(study: Path, tmp_path: Path) -> None:
     run = Run(grown / "mlp")
     write_json(
         run.path / "config.json",
-        run.document | {"options": run.document["options"] | {"members": 9}},
+        run.document | {"options": run.document.options | {"members": 9}},
     )
     lines = commands(open_runs(grown))
     assert len(lines) == 2

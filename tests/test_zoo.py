@@ -15,15 +15,13 @@ import jaxorder as jo
 from jaxorder.checkpoint import BlockCheckpoints
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, Split
-from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
-from jaxorder.ensemble.plan import Lowering, Plan
+from jaxorder.ensemble.plan import Lowering
 from jaxorder.models import ARCHITECTURES, object_name
 from jaxorder.run.folder import Run
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.run.networks import NetworkWork
 from tests.test_models import TESTED, drawn, taken
-
-DEVICES = spread_over_cores(2)
+from tests.works import DEVICES, assert_equal, network_work
 
 
 class Own(nn.Module):
@@ -71,14 +69,19 @@ def options(name: str) -> dict[str, Any]:
 def workload(
     name: str,
     devices: int = 2,
-    lowering: Lowering | None = None,
+    lowering: Lowering = Lowering("sequential", "winograd"),  # noqa: B008 (it is frozen)
     **changed: Any,
-) -> Workload:
-    lowering = lowering or Lowering("sequential", "winograd")
-    plan = Plan(lowering, lowering, devices, MEMBERS, 8, "a test")
+) -> NetworkWork:
     config = RunConfig(data=name, **{**options(name), **changed})
     module = Own() if name == "own" else None
-    return prepare(config, dataset(name), DEVICES[:devices], plan, module=module)
+    return network_work(
+        config,
+        dataset(name),
+        lowering,
+        devices=DEVICES[:devices],
+        batch=8,
+        module=module,
+    )
 
 
 _made: dict[str, Ensemble] = {}
@@ -112,10 +115,6 @@ def changed(leaf: np.ndarray, change: Callable[[Any], Any]) -> np.ndarray:
 
 def pick(tree: Any, at: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf[at], tree)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_members_differ_and_learn(ensemble: Ensemble) -> None:
@@ -167,7 +166,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:
     run = train(name, tmp_path / "run")
-    steps = run.document["steps"]
+    steps = run.document.steps
     assert len(steps) > 3
     whole = [run.record(split).load() for split in ("train", "test")]
     ended = run.restore(steps[-1], statistics=True)

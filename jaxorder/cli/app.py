@@ -7,12 +7,10 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import (
     App,
-    ArgumentCollection,
-    CoercionError,
     CycloptsError,
     Group,
     Parameter,
@@ -28,22 +26,13 @@ if TYPE_CHECKING:
     from jaxorder.run.folder import Run
 
 
-def _refuse_rounding(arguments: ArgumentCollection) -> None:
-    """Refuse 2.5 for a whole number: the parser would round it."""
-    for argument in arguments:
-        for token in argument.tokens:
-            whole = int in (argument.hint, *get_args(argument.hint))
-            if whole and "." in token.value:
-                raise CoercionError(token=token, argument=argument, target_type=int)
-
-
 app = App(
     name="jaxorder",
     help="What networks learn, in which order, and whether they agree.",
     help_format="plaintext",
     version=__version__,
     default_parameter=Parameter(negative=(), consume_multiple=True),
-    group_parameters=Group("Options", validator=_refuse_rounding),
+    group_parameters=Group("Options", validator=options.refuse_rounding, sort_key=0),
 )
 data_app = App(name="data", help="List data sets, look at one, or prepare one.")
 app.command(data_app)

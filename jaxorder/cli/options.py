@@ -5,9 +5,9 @@ not given stays open, since a study file may say it.
 """
 
 import dataclasses
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from cyclopts import Group, Parameter
+from cyclopts import ArgumentCollection, CoercionError, Group, Parameter
 
 from jaxorder.config import StudyOptions
 from jaxorder.options import annotation, groups_of, several, single
@@ -19,6 +19,15 @@ TITLES = {
     "RecordingOptions": "Recording",
     "ExecutionOptions": "Execution",
 }
+
+
+def refuse_rounding(arguments: ArgumentCollection) -> None:
+    """Refuse 2.5 for a whole number: the parser would round it."""
+    for argument in arguments:
+        for token in argument.tokens:
+            whole = int in (argument.hint, *get_args(argument.hint))
+            if whole and "." in token.value:
+                raise CoercionError(token=token, argument=argument, target_type=int)
 
 
 def _as_given(group: type) -> type:
@@ -56,7 +65,7 @@ globals().update({made.__name__: made for made in GIVEN.values()})
 
 
 def _shown(name: str, position: int) -> Any:
-    title = Group(TITLES[name], sort_key=position + 1)
+    title = Group(TITLES[name], sort_key=position + 1, validator=refuse_rounding)
     return Annotated[GIVEN[name], Parameter(name="*", group=title)]
 
 

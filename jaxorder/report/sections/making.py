@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from jaxorder.config import StudyOptions, option_name, options_from_json
+from jaxorder.config import StudyOptions
+from jaxorder.errors import option_name, options_from_json
 from jaxorder.files import read_json
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
 from jaxorder.report.numbers import SIMULATIONS, RunNumbers
