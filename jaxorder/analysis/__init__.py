@@ -10,6 +10,11 @@ from jaxorder.analysis.compare import (
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
 from jaxorder.analysis.held_out import held_out_accuracy
+from jaxorder.analysis.histograms import (
+    histogram,
+    histogram_bimodality,
+    histogram_kappa,
+)
 from jaxorder.analysis.intervals import (
     Interval,
     jackknife,
@@ -32,9 +37,6 @@ from jaxorder.analysis.measures import (
 from jaxorder.analysis.nulls import (
     Null,
     class_null,
-    histogram,
-    histogram_bimodality,
-    histogram_kappa,
     independent_null,
     poisson_binomial,
 )
@@ -42,9 +44,11 @@ from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
     members_needed,
+    order_reliability,
     spearman_brown,
     split_half,
 )
+from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
 
 __all__ = [
@@ -54,6 +58,9 @@ __all__ = [
     "MatchedAccuracy",
     "Null",
     "OrderComparison",
+    "PairRow",
+    "Results",
+    "SummaryRow",
     "accessibility",
     "bimodality",
     "class_null",
@@ -77,10 +84,12 @@ __all__ = [
     "learned_snapshot",
     "leave_one_out_alpha",
     "match_snapshots",
+    "measure_all",
     "member_accessibility",
     "members_needed",
     "order_correlation",
     "poisson_binomial",
+    "order_reliability",
     "scores",
     "spearman_brown",
     "split_half",
