@@ -154,12 +154,14 @@ def takes_run(
     """
 
     def decorate(measure: Callable[_P, _R]) -> OfArraysOrRun[_P, _R]:
+        called: Callable[..., _R] = measure
+
         @wraps(measure)
         def measured(first: Any, *args: Any, **given: Any) -> _R:
             if not isinstance(first, Run | str | PathLike):
-                return measure(first, *args, **given)
+                return called(first, *args, **given)
             split = given.pop("split", "test")
-            return measure(**{**read(_begun(opened(first), split), split), **given})
+            return called(**{**read(_begun(opened(first), split), split), **given})
 
         return measured
 

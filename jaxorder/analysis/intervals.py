@@ -33,7 +33,7 @@ class Interval:
         standard_error: standard error of the estimate.
         level: how often such an interval is to cover the truth, in (0, 1).
         units: how many were left out in turn (members, mostly; of the smallest
-            collection, where there are several); 0 where the interval is no jackknife's.
+            collection, where there are several); 0 where none were.
     """
 
     estimate: float

@@ -137,6 +137,11 @@ class RunNumbers:
     train: SplitNumbers | None
     excluded: tuple[Excluded, ...]
 
+    @property
+    def kind(self) -> str:
+        """What the members are, `network` or `learner`."""
+        return self.run.kind
+
     def split(self, name: str) -> SplitNumbers | None:
         """Return the numbers of `test` or `train`."""
         return self.test if name == "test" else self.train

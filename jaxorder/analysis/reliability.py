@@ -105,8 +105,10 @@ def order_reliability(
 
     Example:
         >>> scores = np.array([[0.1, 0.5, 0.9], [0.2, 0.4, 0.9], [0.1, 0.7, 0.8]])
-        >>> str(order_reliability(scores)), str(order_reliability(scores * [[1], [-1], [1]]))
-        ('0.96, interval undefined (3 members)', 'undefined (3 members)')
+        >>> print(order_reliability(scores))
+        0.96, interval undefined (3 members)
+        >>> print(order_reliability(scores * np.array([[1], [-1], [1]])))
+        undefined (3 members)
     """
     alpha, members = cronbach_alpha(scores), len(np.asarray(scores))
     if members < FEWEST and not alpha >= 0:

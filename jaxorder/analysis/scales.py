@@ -6,6 +6,7 @@ one that is symmetric on these and brought back never does.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -26,8 +27,8 @@ class Scale:
 
     low: float
     high: float
-    to: Callable[[np.ndarray], np.ndarray]
-    of: Callable[[np.ndarray], np.ndarray]
+    to: Callable[[Any], Any]
+    of: Callable[[Any], Any]
 
     def forward(self, values: Values) -> Values:
         """Bring values of the measure to the scale; not finite where they cannot."""
@@ -80,7 +81,7 @@ def intraclass(members: int) -> Scale:
     """
     rest = max(members - 2, 1)
 
-    def back(scaled: np.ndarray) -> np.ndarray:
+    def back(scaled: Any) -> Any:
         odds = np.exp(-2 * np.clip(scaled, -300, 300))
         return (1 - odds) / (1 + rest * odds)
 

@@ -1,4 +1,4 @@
-"""Which snapshots are looked at: near an accuracy, and since when there is agreement."""
+"""Which snapshots are looked at: near an accuracy, and since when members agree."""
 
 from collections.abc import Sequence
 from typing import Literal

@@ -11,8 +11,7 @@ from rich.table import Table
 from jaxorder.cli.display import duration
 
 if TYPE_CHECKING:
-    from jaxorder.analysis import Interval
-    from jaxorder.report import PairRow, SummaryRow
+    from jaxorder.analysis import Interval, PairRow, SummaryRow
 
 
 def print_table(
@@ -86,15 +85,18 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
     """Print what became of the runs, and how alike they order the test examples."""
     print_table(
         "At the last snapshot [95% interval]",
-        ("model", "members", "train", "test", "kappa (test)", "reliability (test)"),
+        (
+            *("model", "members", "train", "test", "reliability (test)"),
+            *(f"{name} (test)" for name in _at_the_end(rows)),
+        ),
         [
             (
                 row.model,
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                interval(row.kappa),
                 interval(row.reliability),
+                *(interval(row.measures[name].interval) for name in _at_the_end(rows)),
             )
             for row in rows
         ],
@@ -114,6 +116,12 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
         )
 
 
+def _at_the_end(rows: Sequence["SummaryRow"]) -> list[str]:
+    """Name the measures that are compared at the last snapshot."""
+    measured = rows[0].measures.items() if rows else ()
+    return [name for name, value in measured if value.measure.comparable is None]
+
+
 def share(value: float) -> str:
     """Return an accuracy, or a dash where no member is left to have one.
 
@@ -125,10 +133,8 @@ def share(value: float) -> str:
 
 
 def interval(value: "Interval") -> str:
-    """Return an estimate with its interval, or a dash where it is undefined."""
-    if value.estimate != value.estimate:
-        return "-"
-    return f"{value.estimate:.2f} [{value.low:.2f}, {value.high:.2f}]"
+    """Return an estimate with its interval, or that one of them is undefined."""
+    return str(value)
 
 
 def value(item: object) -> str:

@@ -6,20 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxorder.analysis.intervals import FEWEST
+from jaxorder.analysis.numbers import SIMULATIONS
+from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
+from jaxorder.analysis.snapshots import SUSTAINED
 from jaxorder.config import StudyOptions, option_name, options_from_json
 from jaxorder.files import read_json
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
-from jaxorder.report.numbers import SIMULATIONS, RunNumbers
-from jaxorder.report.sections.findings import HIGH, SHARED
-from jaxorder.report.sections.members import DRAWN, left_out
+from jaxorder.report.findings import HIGH, SHARED
+from jaxorder.report.sections.members import MINI_BATCHES, left_out
+from jaxorder.report.shown import Page
 from jaxorder.report.wording import listed
 from jaxorder.run.folder import STUDY, Run, is_study
 
 _PAPER = "after Hacohen et al. 2020"
 
 
-def making(runs: Sequence[RunNumbers]) -> Section:
+def making(page: Page) -> Section:
     """Say how what is on the page can be made again, and what its words mean."""
+    runs = page.runs
     excluded = [left_out(run) for run in runs if run.excluded]
     blocks: list[Block] = [
         Commands(commands([run.run for run in runs])),
@@ -116,7 +121,7 @@ def _streams(run: Run) -> str:
     )
     return (
         f"from the study's seed {config.seed}, the member's number {scope}; "
-        f"mini-batches drawn {DRAWN[config.order]}"
+        f"mini-batches {MINI_BATCHES[config.order]}"
     )
 
 
@@ -161,21 +166,7 @@ DEFINITIONS = (
         "by rounds, trees or training examples.",
         f"{_PAPER}; the weights are jaxorder's",
     ),
-    Term(
-        "bimodality β",
-        "Kurtosis minus squared skewness of TP-agreement over examples: 1 at the "
-        "least, where all are 0 or 1; about 3 for independent members. It depends on "
-        "accuracy.",
-        f"Pearson 1916; used {_PAPER}",
-    ),
-    Term(
-        "kappa κ",
-        "Agreement of members on what is right, beyond what their mean accuracy gives: "
-        "0 for independent members, 1 for members right on the same examples, "
-        "undefined where all are always right or always wrong. It, too, falls towards "
-        "accuracies of 0 and 1.",
-        "Fleiss 1971",
-    ),
+    *(Term(each.word, each.meaning, each.source) for each in SNAPSHOT_MEASURES),
     Term(
         "class null, “by chance”",
         "What members would show that were independent of one another given the class, "
@@ -186,8 +177,10 @@ DEFINITIONS = (
     ),
     Term(
         "since when",
-        "The first snapshot of the longest stretch of snapshots at which the 95 % "
-        "interval of κ on the test examples lies above the class null's range.",
+        "The first snapshot from which on the 95 % interval of κ on the test examples "
+        "lies above the class null's range at every snapshot that has an interval, "
+        f"{SUSTAINED} at least; “not yet” where it does at fewer, the last ones; “with "
+        "gaps” where it did before, too, or does no more.",
         "jaxorder",
     ),
     Term(
@@ -219,9 +212,12 @@ DEFINITIONS = (
     ),
     Term(
         "interval",
-        "95 %, by leaving out each member in turn (jackknife); resampling members with "
+        "95 %, by leaving out each member in turn (jackknife), on a scale that keeps "
+        "it within the range of its measure: Fisher's z of correlations and of κ, "
+        f"ln(1 - alpha) of Cronbach's alpha, ln(β - 1); none of fewer than {FEWEST} "
+        "members; what is disattenuated has no range. Resampling members with "
         "replacement would make duplicates that agree with themselves.",
-        "Tukey 1958",
+        "Tukey 1958; Fisher 1921, 1925; Bonett 2002",
     ),
     Term(
         "left out",

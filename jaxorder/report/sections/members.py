@@ -3,19 +3,21 @@
 from collections.abc import Callable, Sequence
 
 from jaxorder import record
+from jaxorder.analysis.numbers import RunNumbers
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.numbers import RunNumbers, page_nouns
-from jaxorder.report.sections.findings import members_differ
-from jaxorder.report.wording import counted, duration, listed
+from jaxorder.report.findings import members_differ
+from jaxorder.report.shown import Page
+from jaxorder.report.wording import counted, duration, listed, page_nouns
 from jaxorder.run.folder import Run
 
 # More columns would not fit a printed page.
 _SIDE_BY_SIDE = 5
 
 
-def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
+def members(page: Page) -> Section:
     """Tabulate the data and the members of every run."""
+    runs, looks = page.runs, page.looks
     blocks: list[Block] = [_data_table(runs)]
     for kind, what in _KINDS.items():
         pairs = [p for p in zip(runs, looks, strict=True) if p[0].run.kind == kind]
@@ -51,14 +53,22 @@ def _data_table(runs: Sequence[RunNumbers]) -> Table:
             "Digest",
         ],
         list(rows),
-        "Right and wrong is against the labels that the members were trained towards."
+        f"Right and wrong is against {_counted_right(runs)}."
         + "".join(_relabelled(run) for run in runs),
     )
 
 
+def _counted_right(runs: Sequence[RunNumbers]) -> str:
+    towards = {
+        "label": "the labels that the members were trained towards",
+        "original": "the labels that the examples came with",
+    }
+    return listed([towards[labels] for labels in sorted({r.run.labels for r in runs})])
+
+
 def _data_cells(run: RunNumbers) -> list[str]:
     data = run.run.document["data"]
-    sizes = [run.run.record(split).sizes["example"] for split in ("train", "test")]
+    sizes = [_recorded(run, split) for split in ("train", "test")]
     return [
         run.run.config.data,
         f"{data['train']:,}",
@@ -68,6 +78,13 @@ def _data_cells(run: RunNumbers) -> list[str]:
         " x ".join(map(str, data["input_shape"])),
         data["digest"][:12],
     ]
+
+
+def _recorded(run: RunNumbers, split: str) -> int:
+    """Count the examples that are recorded."""
+    if numbers := run.split(split):
+        return len(numbers.label)
+    return run.run.record(split).sizes["example"]
 
 
 def _relabelled(run: RunNumbers) -> str:
@@ -187,7 +204,11 @@ def _parameters(run: RunNumbers) -> str:
     return "not noted" if count is None else f"{count:,}"
 
 
-DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
+# Whose order of mini-batches is whose.
+MINI_BATCHES = {
+    "member": "for each network alone",
+    "shared": "the same for all networks",
+}
 
 
 def _snapshots(run: RunNumbers) -> str:
@@ -214,7 +235,7 @@ _ROWS: Rows = {
     "Optimiser": _optimizer,
     "Learning rate": _rate,
     "Batch size": _field("batch_size"),
-    "Mini-batches drawn": lambda run: DRAWN[run.run.config.order],
+    "Mini-batches drawn": lambda run: MINI_BATCHES[run.run.config.order],
     "Epochs": _epochs,
     "Snapshots": _snapshots,
     "Plan": _plan,

@@ -2,22 +2,28 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from jaxorder.analysis import Interval, members_needed
-from jaxorder.report.blocks import Answer, Finding, Verdict
-from jaxorder.report.numbers import (
-    COMPARABLE,
-    RunNumbers,
-    SplitNumbers,
-    agreement_spell,
-    comparable_bimodality,
-    last_defined,
-    page_nouns,
+from jaxorder.analysis.intervals import FEWEST, Interval
+from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
+from jaxorder.analysis.reliability import members_needed
+from jaxorder.analysis.results import PairRow
+from jaxorder.analysis.snapshot_measures import BY_NAME
+from jaxorder.analysis.snapshots import (
+    SUSTAINED,
+    above_null,
+    agreement_since,
+    compared_snapshot,
+    defined,
 )
-from jaxorder.report.summary import PairRow
+from jaxorder.report.blocks import Answer, Finding, Verdict
 from jaxorder.report.wording import (
     counted,
     listed,
+    moment,
+    moment_step,
+    nouns_of,
+    page_nouns,
     with_interval,
 )
 from jaxorder.run.folder import Run
@@ -110,8 +116,9 @@ def _agreement(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
-        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what {run.nouns.member}s with "
-        f"the same accuracy in each class would show by chance, {with_interval(null)}.",
+        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what "
+        f"{nouns_of(run).member}s with the same accuracy in each class would show by "
+        f"chance, {with_interval(null)}.",
     )
 
 
@@ -124,54 +131,64 @@ _PLACE = {
 
 
 def _since(run: RunNumbers) -> Answer:
-    test = run.test
-    if (problem := missing(run)) or test is None:
+    if (problem := missing(run)) or run.test is None:
         return Answer("undefined", f"{run.name}: {problem}.")
-    if last_defined(test.kappa) < 0:
-        return Answer("undefined", f"{run.name}: κ has no interval at any snapshot.")
-    spell = agreement_spell(test)
-    if spell is None:
-        text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
-        nulls = [null.kappa for null in test.by_class]
-        if "undecided" in map(beyond, test.kappa, nulls):
-            text = f"{text}, and is not told apart from it at some"
-            return Answer("undecided", f"{run.name}: {text}.")
-        return Answer("no", f"{run.name}: {text}.", "never")
-    words = f"{run.name}: {spell_words(test, spell)}."
-    return Answer("yes", words, test.moment(spell[0]))
+    found = since(run.test)
+    return replace(found, text=f"{run.name}: {found.text}.")
 
 
-def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
-    """Tell since when, and until when, kappa lies above the class null.
+def since(test: SplitNumbers) -> Answer:
+    """Tell since when kappa lies above the class null, without a gap up to the end.
 
     Args:
         test: Numbers of the test split.
-        spell: First and last snapshot of the stretch.
     """
-    first, last = spell
-    accuracy = test.mean_accuracy
-    since = f"from {test.moment_step(first)} on"
-    text = f"{since}, at mean test accuracy {accuracy[first]:.2f}"
-    if test.epoch[first] == 0:
-        text = "already before the first step"
-    if last >= last_defined(test.kappa):
-        return f"{text}, and at every later snapshot at which κ is defined"
-    later = accuracy[last + 1 :]
-    return (
-        f"{text}, until {test.moment(last)}, but not at every "
-        f"snapshot after that (mean test accuracy {later.min():.3f} to "
-        f"{later.max():.3f})"
+    told, above = int(defined(test.kappa).sum()), int(above_null(test).sum())
+    if not told:
+        few = test.members < FEWEST
+        why = f", for which {test.members} members are too few" if few else ""
+        return Answer("undefined", f"κ has no interval at any snapshot{why}")
+    state, first = agreement_since(test)
+    if first is not None:
+        return Answer("yes", _from(test, first), moment(test, first))
+    if state == "never":
+        return _never(test)
+    text = (
+        f"κ lies above chance at {above} of {counted(told, 'snapshot')} with an "
+        f"interval, but not at the last {SUSTAINED} or more of them without a gap"
     )
+    return Answer("undecided", text, state)
+
+
+def _from(test: SplitNumbers, first: int) -> str:
+    since = f"from {moment_step(test, first)} on"
+    when = f"{since}, at mean test accuracy {test.mean_accuracy[first]:.2f}"
+    if test.epoch[first] == 0:
+        when = "already before the first step"
+    return (
+        f"κ lies above chance {when}, and at every later snapshot at which its "
+        "interval is defined"
+    )
+
+
+def _never(test: SplitNumbers) -> Answer:
+    text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
+    nulls = [null.kappa for null in test.by_class]
+    if "undecided" in map(beyond, test.kappa, nulls):
+        text = f"{text}, and is not told apart from it at some"
+        return Answer("undecided", text)
+    return Answer("no", text, "never")
 
 
 def _bimodality(run: RunNumbers) -> Answer:
     test = run.test
     if (problem := missing(run)) or test is None:
         return Answer("undefined", f"{run.name}: {problem}.")
-    snapshot, comparable = comparable_bimodality(test)
+    measure = BY_NAME["bimodality"]
+    snapshot, comparable = compared_snapshot(test, measure)
     accuracy = test.mean_accuracy[snapshot]
-    low, high = COMPARABLE
     if not comparable:
+        low, high = measure.comparable or (0.0, 1.0)
         return Answer(
             "undecided",
             f"{run.name}: cannot be told, since no snapshot has a mean test accuracy "
@@ -182,16 +199,22 @@ def _bimodality(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at test accuracy {accuracy:.2f} ("
-        f"{test.moment(snapshot)}) bimodality is "
+        f"{moment(test, snapshot)}) bimodality is "
         f"β = {with_interval(observed)} against {with_interval(null)} by chance; "
-        f"{_RULING[verdict]}.",
+        f"{_ruling(verdict, observed)}.",
     )
+
+
+def _ruling(verdict: Verdict, observed: Interval) -> str:
+    if verdict == "undecided" and math.isnan(observed.low):
+        return "without an interval it cannot be told from chance"
+    return _RULING[verdict]
 
 
 _RULING = {
     "yes": "lower, so more bimodal than chance",
     "no": "higher, so less bimodal than chance",
-    "undecided": "the intervals overlap or are missing",
+    "undecided": "the intervals overlap",
     "undefined": "it is undefined",
 }
 
@@ -214,7 +237,7 @@ def _repeatable(run: RunNumbers) -> Answer:
         f"{run.name}: the order of the test examples has reliability "
         f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
         f"correlation to expect with the order of {test.members} other "
-        f"{run.nouns.member}s. {_needed(needed, 0.95, run.nouns.member)}",
+        f"{nouns_of(run).member}s. {_needed(needed, 0.95, nouns_of(run).member)}",
     )
 
 
@@ -368,18 +391,28 @@ def _own(run: Run) -> list[str]:
     return [*found, *(["labels"] if run.document.get("label_vectors") else [])]
 
 
-_STREAMS = {
-    "init": "initial weights",
-    "order": "the order of mini-batches",
-    "dropout": "dropout",
-}
+def _streams(run: Run) -> dict[str, str]:
+    """Name what is random in a run's networks, by the stream that it comes from."""
+    found = {"init": "initial weights", "order": "the order of mini-batches"}
+    if drops := _dropout(run):
+        found["dropout"] = drops
+    return found | ({"augment": "augmentation"} if run.config.augment else {})
+
+
+def _dropout(run: Run) -> str:
+    """Name dropout where networks have it, or may have it for all that is known."""
+    if "module" in run.document:  # of the user's own
+        return "dropout, if they have any"
+    varied = any(text.startswith("dropout=") for text in run.config.vary)
+    rate = run.document.get("model_keys", {}).get("dropout", 0)
+    return "dropout" if varied or float(rate or 0) > 0 else ""
 
 
 def _seeded(run: Run) -> str:
-    config = run.config
+    config, streams = run.config, _streams(run)
     shared = {*config.freeze, *(["order"] if config.order == "shared" else [])}
-    own = [words for name, words in _STREAMS.items() if name not in shared]
-    alike = [words for name, words in _STREAMS.items() if name in shared]
+    own = [words for name, words in streams.items() if name not in shared]
+    alike = [words for name, words in streams.items() if name in shared]
     words = ", ".join(own) or "none of which shows"
     return f"{words}; shared: {', '.join(alike)}" if alike else words
 
