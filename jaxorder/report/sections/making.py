@@ -30,7 +30,7 @@ def making(page: Page) -> Section:
         Commands(commands([run.run for run in runs])),
         _machine_table([run.run for run in runs]),
         Notes(excluded or ["No member was left out."]),
-        Terms(DEFINITIONS),
+        Terms(definitions()),
     ]
     return Section("making", "How it was made, and what the words mean", blocks)
 
@@ -144,7 +144,14 @@ _FACTS: dict[str, Callable[[Run], str]] = {
 
 # ---- definitions
 
-DEFINITIONS = (
+
+def definitions() -> tuple[Term, ...]:
+    """Say what the words of the page mean."""
+    measured = [Term(m.word, m.meaning, m.source) for m in SNAPSHOT_MEASURES]
+    return (*_BEFORE, *measured, *_AFTER)
+
+
+_BEFORE = (
     Term(
         "member, snapshot",
         "A member is one network, or another learner, of an ensemble whose members "
@@ -166,7 +173,8 @@ DEFINITIONS = (
         "by rounds, trees or training examples.",
         f"{_PAPER}; the weights are jaxorder's",
     ),
-    *(Term(each.word, each.meaning, each.source) for each in SNAPSHOT_MEASURES),
+)
+_AFTER = (
     Term(
         "class null, “by chance”",
         "What members would show that were independent of one another given the class, "
