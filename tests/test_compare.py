@@ -340,3 +340,29 @@ def test_to_dict_is_json_without_nan(difficulty):
     assert known["disattenuated_pearson"]["low"] is None
     assert known["pearson"]["estimate"] == found.pearson.estimate
     assert known["matched"]["decided"] is found.matched.decided
+
+
+def test_a_comparison_shows_itself_in_a_line_and_in_a_notebook(difficulty):
+    a = fake_run("a<b>", 1, difficulty=difficulty)
+    b = fake_run("c", 2, difficulty=difficulty)
+    found = compare_runs(a, b)
+    line = f"Comparison of a<b> and c on 200 test examples: Spearman {found.spearman}"
+    assert repr(found) == line
+    html = found._repr_html_()
+    assert "a&lt;b&gt; and c, 200 test examples" in html
+    assert f"<th>Spearman</th><td>{found.spearman}</td>" in html
+
+
+def test_examples_in_part_common_are_matched_on_these_alone(difficulty):
+    """The others are right for nobody: their accuracies must not count."""
+    a = fake_run("a", 1, difficulty=difficulty)
+    hard = np.concatenate([difficulty, np.full(100, 9.0)])
+    b = fake_run("b", 1, difficulty=hard[:200])
+    record = fake_run("b", 1, difficulty=hard).splits["test"]
+    wide = FakeRun("b", {"test": record})
+    found = compare_runs(a, wide)
+    assert found.examples == 200
+    shared = record.isel(example=slice(200))
+    wanted = compare_runs(a, FakeRun("b", {"test": shared}))
+    assert found.to_dict() == wanted.to_dict()
+    assert found.matched.accuracy_b > b.correct("test")[-1].values.mean() * 0.9
