@@ -86,8 +86,9 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
     print_table(
         "At the last snapshot [95% interval]",
         (
-            *("model", "members", "train", "test", "reliability (test)"),
+            *("model", "members", "train", "test"),
             *(f"{name} (test)" for name in _at_the_end(rows)),
+            "reliability (test)",
         ),
         [
             (
@@ -95,8 +96,8 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                interval(row.reliability),
                 *(interval(row.measures[name].interval) for name in _at_the_end(rows)),
+                interval(row.reliability),
             )
             for row in rows
         ],

@@ -171,13 +171,32 @@ def over_accuracy(
         _null_band(ax, test.mean_accuracy[tested], nulls)
         _with_bars(ax, *_points(measure, test, tested), look)
         _train_points(ax, *_points(measure, train, trained))
-        low, high = measure.comparable or (0.0, 1.0)
-        ax.set(xlim=(low, high + 0.02), xlabel="mean accuracy", ylabel=measure.word)
+        low, high = measure.comparable or (0.02, 1.0)
+        ax.set(xlim=(low - 0.02, high + 0.02), xlabel="mean accuracy")
+        ax.set(ylim=_reach(nulls, *_shown(measure, test, train)), ylabel=measure.word)
         if ax.get_ylim()[0] < 0:
             ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=3)
         what = f"{measure.word} of {name} against mean accuracy"
         return picture(ax, f"{what}; the caption gives the numbers.")
+
+
+def _shown(measure: SnapshotMeasure, *splits: SplitNumbers) -> list[float]:
+    """Give the estimates that are drawn."""
+    return [
+        value.estimate
+        for numbers in splits
+        for value in _points(measure, numbers, _compared(measure, numbers))[1]
+    ]
+
+
+def _reach(nulls: list[Interval], *estimates: float) -> tuple[float, float]:
+    """Choose the ends of an axis: a wide interval must not flatten all the rest."""
+    ends = [end for null in nulls for end in (null.low, null.high)]
+    found = [*estimates, *ends]
+    low, high = float(np.nanmin(found)), float(np.nanmax(found))
+    margin = 0.25 * (high - low) or 0.1
+    return low - margin, high + margin
 
 
 def _compared(
@@ -204,6 +223,8 @@ def _null_band(
         np.array([getattr(n, end) for n in nulls])[order] for end in ("low", "high")
     )
     ax.fill_between(x[order], low, high, color=NULL, alpha=0.35, lw=0, label=label)
+    if len(x) == 1:  # a band of no width
+        ax.vlines(x, low, high, color=NULL, alpha=0.35, lw=6)
     ax.plot(x[order], np.array([n.estimate for n in nulls])[order], color=NULL, lw=0.8)
 
 

@@ -60,7 +60,7 @@ def _values(test: SplitNumbers) -> list[str]:
         )
         for measure in SNAPSHOT_MEASURES
     ]
-    return [f"{each.symbol}: {'; '.join(words)}." for each, words in told if words]
+    return [f"{each.symbol} is {'; '.join(words)}." for each, words in told if words]
 
 
 def _told(measure: SnapshotMeasure, test: SplitNumbers, snapshot: int) -> bool:
@@ -71,4 +71,4 @@ def _value(measure: SnapshotMeasure, test: SplitNumbers, snapshot: int) -> str:
     observed = test.measures[measure.name][snapshot]
     null = test.by_class[snapshot].measures[measure.name]
     accuracy = test.mean_accuracy[snapshot]
-    return f"at mean test accuracy {accuracy:.3f} {null_gap(observed, null)}"
+    return f"{null_gap(observed, null)} at mean test accuracy {accuracy:.3f}"

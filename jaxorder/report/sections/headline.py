@@ -53,8 +53,8 @@ def _summary_table(rows: Sequence[SummaryRow]) -> Table:
         "Members",
         "Train accuracy",
         "Test accuracy",
-        "Order reliability, test",
         *(f"{each.symbol}, test" for each in SNAPSHOT_MEASURES if each.summary),
+        "Order reliability, test",
     ]
     return Table(
         "Summary, at the last snapshot recorded",
@@ -71,8 +71,8 @@ def _summary_cells(row: SummaryRow) -> list[str]:
         f"{row.members} of {row.planned}",
         _accuracy(row.train_accuracy, row.train_deviation),
         _accuracy(row.test_accuracy, row.test_deviation),
-        with_interval(row.reliability, 3),
         *(measured(value) for value in row.measures.values()),
+        with_interval(row.reliability, 3),
     ]
 
 
