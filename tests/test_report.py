@@ -42,7 +42,9 @@ from jaxorder.analysis.results import pair_rows, run_names
 from jaxorder.analysis.scales import Scale
 from jaxorder.analysis.snapshot_measures import BY_NAME, SNAPSHOT_MEASURES
 from jaxorder.analysis.snapshots import agreement_since, compared_snapshot
+from jaxorder.cli.app import main
 from jaxorder.cli.documents import plain
+from jaxorder.cli.tables import print_summary
 from jaxorder.config import RunConfig, StudyOptions, folder_name, to_json
 from jaxorder.data import Dataset, load
 from jaxorder.errors import RequestError
@@ -798,7 +800,9 @@ def test_a_new_measure_is_an_entry_of_the_table(
         )
     _, page = report(study / LINEAR)
     told = document(page)["runs"][0]["splits"]["test"]["measures"]["unanimity"]
-    counts = page.runs[0].test.counts
+    test = page.runs[0].test
+    assert test is not None
+    counts = test.counts
     shares = (counts[:, 0] + counts[:, -1]) / 50
     assert [each.estimate for each in told["observed"]] == pytest.approx(shares)
     assert told["by_class"][0].estimate < told["observed"][0].estimate
@@ -952,3 +956,42 @@ def test_results_show_themselves_in_lines_and_in_a_notebook(study: Path) -> None
     html = results._repr_html_()
     assert html.count("<tr>") == 6
     assert "<th>mlp and small_st_vgg</th>" in html
+
+
+# ---- the command line
+
+
+def test_the_command_line_prints_the_document(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "page.html"
+    assert main(["report", str(study), "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["schema", "report", "runs", "pairs", "findings"]
+    assert found["report"] == str(out)
+    assert out.is_file()
+    assert len(found["findings"]) == 5
+
+
+def test_the_command_line_refuses_a_run_compared_with_itself(
+    study: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["compare", str(study / "mlp"), f"{study}/./mlp"]) == 2
+    line = capsys.readouterr().err
+    assert "compare 'mlp' with itself" in line
+    assert line.count("\n") == 1
+
+
+def test_tables_say_that_two_members_are_too_few(
+    tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture
+) -> None:
+    runs = [
+        write_run(tmp_path / name, digits, Fake(name, members=2, stream=i))
+        for i, name in enumerate("ab")
+    ]
+    assert main(["compare", *(str(run.path) for run in runs)]) == 0
+    results = measure_all(runs)
+    print_summary(results.summary, results.pairs_of("test"))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nan" not in printed
+    assert printed.count("(2 members)") >= 5

@@ -275,11 +275,12 @@ def compare(
     from jaxorder.run.folder import open_run
 
     runs = [open_run(path).against(against) for path in (a, b)]
-    found = compare_runs(*runs, split=split).to_dict()
+    found = compare_runs(*runs, split=split)
     if json:
-        _print_json(found)
+        _print_json(found.to_dict())
     else:
-        tables.print_document(f"{a} - {b}, {split} examples", found)
+        title = f"{a} - {b}, {split} examples"
+        tables.print_document(title, tables.with_intervals(found))
 
 
 @app.command

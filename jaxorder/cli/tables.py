@@ -1,6 +1,7 @@
 """What the commands print: tables for people; documents are made elsewhere."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -11,7 +12,12 @@ from rich.table import Table
 from jaxorder.cli.display import duration
 
 if TYPE_CHECKING:
-    from jaxorder.analysis import Interval, PairRow, SummaryRow
+    from jaxorder.analysis import (
+        Comparison,
+        Interval,
+        PairRow,
+        SummaryRow,
+    )
 
 
 def print_table(
@@ -136,6 +142,20 @@ def share(value: float) -> str:
 def interval(value: "Interval") -> str:
     """Return an estimate with its interval, or that one of them is undefined."""
     return str(value)
+
+
+def with_intervals(found: "Comparison") -> dict[str, object]:
+    """Return the values of a comparison by name, intervals as one reads them."""
+    return _readable(vars(found))
+
+
+def _readable(values: Mapping[str, Any]) -> dict[str, object]:
+    shown: dict[str, object] = dict(values)
+    for name, item in values.items():
+        if is_dataclass(item):
+            whole = hasattr(item, "estimate")
+            shown[name] = str(item) if whole else _readable(vars(item))
+    return shown
 
 
 def value(item: object) -> str:
