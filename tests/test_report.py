@@ -54,7 +54,8 @@ from jaxorder.report import report, write_report
 from jaxorder.report.blocks import Answer, Gallery, Notes, Plate, Table
 from jaxorder.report.document import document
 from jaxorder.report.figures.canvas import look
-from jaxorder.report.findings import beyond, findings, members_differ, since
+from jaxorder.report.findings import beyond, findings, since
+from jaxorder.report.lede import members_differ
 from jaxorder.report.page import render
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import chosen_snapshots

@@ -3,9 +3,7 @@
 from jaxorder.analysis.compare import (
     Comparison,
     MatchedAccuracy,
-    OrderComparison,
     compare,
-    compare_orders,
     match_snapshots,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
@@ -40,6 +38,7 @@ from jaxorder.analysis.nulls import (
     independent_null,
     poisson_binomial,
 )
+from jaxorder.analysis.orders import OrderComparison, compare_orders
 from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,

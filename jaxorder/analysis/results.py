@@ -10,9 +10,9 @@ from jaxorder.analysis.compare import (
     Comparison,
     Measured,
     compare_measured,
-    html_table,
 )
 from jaxorder.analysis.intervals import Interval, undefined
+from jaxorder.analysis.notebook import html_table
 from jaxorder.analysis.numbers import SIMULATIONS, SPLITS, RunNumbers, measure
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import compared_snapshot

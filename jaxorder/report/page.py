@@ -12,7 +12,7 @@ from jaxorder.analysis.results import measure_all
 from jaxorder.errors import RequestError, given
 from jaxorder.files import write_text
 from jaxorder.report.blocks import Section
-from jaxorder.report.findings import unfinished
+from jaxorder.report.lede import unfinished
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance

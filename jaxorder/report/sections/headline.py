@@ -8,7 +8,7 @@ from jaxorder.analysis.numbers import RunNumbers
 from jaxorder.analysis.results import AtSnapshot, SummaryRow
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 from jaxorder.report.blocks import Notes, Section, Table
-from jaxorder.report.findings import lede
+from jaxorder.report.lede import lede
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import mean_deviation, page_nouns, with_interval
 

@@ -6,7 +6,7 @@ from jaxorder import record
 from jaxorder.analysis.numbers import RunNumbers
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.findings import members_differ
+from jaxorder.report.lede import members_differ
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import counted, duration, listed, page_nouns
 from jaxorder.run.folder import Run
