@@ -330,7 +330,8 @@ def test_of_a_run_measures_are_those_of_what_it_recorded(worked):
     np.testing.assert_array_equal(learned.snapshot, learned_snapshot(CORRECT).snapshot)
     equal = np.full(4, 0.25)
     np.testing.assert_allclose(
-        accessibility(worked, split="test", weights=equal), accessibility(CORRECT)
+        accessibility(worked, split="test", weights=equal),
+        accessibility(correct=CORRECT),
     )
 
 

@@ -157,11 +157,12 @@ def takes_run(
         called: Callable[..., _R] = measure
 
         @wraps(measure)
-        def measured(first: Any, *args: Any, **given: Any) -> _R:
-            if not isinstance(first, Run | str | PathLike):
-                return called(first, *args, **given)
+        def measured(*args: Any, **given: Any) -> _R:
+            if not (args and isinstance(args[0], Run | str | PathLike)):
+                return called(*args, **given)
             split = given.pop("split", "test")
-            return called(**{**read(_begun(opened(first), split), split), **given})
+            found = read(_begun(opened(args[0]), split), split)
+            return called(**{**found, **given})
 
         return measured
 
