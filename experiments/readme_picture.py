@@ -9,10 +9,10 @@ import base64
 import sys
 from pathlib import Path
 
+from jaxorder.analysis.numbers import measure
 from jaxorder.files import write_text
 from jaxorder.report.figures.canvas import look
 from jaxorder.report.figures.histograms import tpa_heat_maps
-from jaxorder.report.numbers import measure
 from jaxorder.run.study import open_run
 
 

@@ -2,7 +2,8 @@
 
 import inspect
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,13 +24,23 @@ class FakeRun:
     name: str
     splits: dict
     labels: str = "label"
+    kind: str = "network"
+    time_axis: str = "epoch"
+    time_unit: str = "epoch"
+
+    @property
+    def path(self):
+        return Path(f"nowhere/{id(self)}")
 
     def record(self, split):
         return self.splits[split]
 
-    def correct(self, split):
+    def usable(self, split):
         record = self.splits[split]
-        record = record.isel(member=record["finite"].all("snapshot").values)
+        return record.isel(member=record["finite"].all("snapshot").values)
+
+    def correct(self, split):
+        record = self.usable(split)
         return record["prediction"] == record["label"]
 
 
@@ -225,8 +236,9 @@ def test_any_common_seed_is_a_shared_stream(difficulty):
     a = fake_run("a", 1, difficulty=difficulty)
     b = fake_run("b", 2, difficulty=difficulty, first_seed=5)
     assert compare_runs(a, b).shared_streams
-    assert compare_runs(a, a).shared_streams
-    assert compare_runs(a, a).spearman.estimate == pytest.approx(1)
+    twin = replace(a)
+    assert compare_runs(a, twin).shared_streams
+    assert compare_runs(a, twin).spearman.estimate == pytest.approx(1)
 
 
 def test_examples_are_joined_by_id(difficulty):
@@ -328,3 +340,29 @@ def test_to_dict_is_json_without_nan(difficulty):
     assert known["disattenuated_pearson"]["low"] is None
     assert known["pearson"]["estimate"] == found.pearson.estimate
     assert known["matched"]["decided"] is found.matched.decided
+
+
+def test_a_comparison_shows_itself_in_a_line_and_in_a_notebook(difficulty):
+    a = fake_run("a<b>", 1, difficulty=difficulty)
+    b = fake_run("c", 2, difficulty=difficulty)
+    found = compare_runs(a, b)
+    line = f"Comparison of a<b> and c on 200 test examples: Spearman {found.spearman}"
+    assert repr(found) == line
+    html = found._repr_html_()
+    assert "a&lt;b&gt; and c, 200 test examples" in html
+    assert f"<th>Spearman</th><td>{found.spearman}</td>" in html
+
+
+def test_examples_in_part_common_are_matched_on_these_alone(difficulty):
+    """The others are right for nobody: their accuracies must not count."""
+    a = fake_run("a", 1, difficulty=difficulty)
+    hard = np.concatenate([difficulty, np.full(100, 9.0)])
+    b = fake_run("b", 1, difficulty=hard[:200])
+    record = fake_run("b", 1, difficulty=hard).splits["test"]
+    wide = FakeRun("b", {"test": record})
+    found = compare_runs(a, wide)
+    assert found.examples == 200
+    shared = record.isel(example=slice(200))
+    wanted = compare_runs(a, FakeRun("b", {"test": shared}))
+    assert found.to_dict() == wanted.to_dict()
+    assert found.matched.accuracy_b > b.correct("test")[-1].values.mean() * 0.9

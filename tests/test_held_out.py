@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from jaxorder.analysis import held_out_accuracy
+from jaxorder.errors import RequestError
+from tests.test_compare import FakeRun, fake_record
 
 
 def test_groups_count_alike() -> None:
@@ -34,3 +36,17 @@ def test_other_shapes_are_refused() -> None:
         held_out_accuracy(correct, np.zeros((3, 3), bool))
     with pytest.raises(ValueError, match="groups: wanted one a member"):
         held_out_accuracy(correct, correct, np.zeros(3))
+
+
+def test_a_run_is_scored_by_the_members_that_left_an_example_out() -> None:
+    correct = np.array(
+        [[[True, True]] * 3, [[True, False], [False, True], [True, True]]]
+    )
+    record = fake_record(correct)
+    run = FakeRun("parts", {"train": record})
+    with pytest.raises(RequestError, match="trained on examples of their own"):
+        held_out_accuracy(run, split="train")
+    seen = np.array([[True, False], [False, True], [False, False]])
+    record["trained_on"] = (("member", "example"), seen)
+    found = held_out_accuracy(run, split="train")
+    np.testing.assert_array_equal(found, held_out_accuracy(correct[-1], seen))

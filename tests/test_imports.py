@@ -31,7 +31,7 @@ LEVELS = (
 
 # Of what lies to their left, some need little; they must not come to need more.
 NEEDS = {
-    "analysis": {"errors"},
+    "analysis": {"errors", "record", "run.folder"},
     "files": {"errors"},
     "options": {"errors"},
     "spec": {"errors"},

@@ -31,6 +31,9 @@ from jaxorder.analysis.measures import (
     member_accessibility,
     tp_agreement,
 )
+from jaxorder.analysis.reliability import cronbach_alpha, split_half
+from jaxorder.errors import RequestError
+from tests.test_compare import FakeRun, fake_record
 
 LABEL = np.array([0, 1, 2, 0, 1], np.uint8)
 EPOCH = np.array([0.0, 1.0, 2.0, 4.0])
@@ -298,3 +301,50 @@ def test_wrong_arrays_are_refused_in_one_line(name, argument, message):
 def test_weights_that_do_not_fit_are_refused(weights):
     with pytest.raises(ValueError, match="weights: wanted 4, one a snapshot"):
         inspect.unwrap(accessibility)(CORRECT, weights)
+
+
+@pytest.fixture
+def worked():
+    record = fake_record(CORRECT, label=LABEL, epoch=EPOCH)
+    record["prediction"] = record["prediction"].copy(data=PREDICTION)
+    return FakeRun("worked", {"test": record})
+
+
+def test_of_a_run_measures_are_those_of_what_it_recorded(worked):
+    weights = epoch_weights(EPOCH)
+    wanted = {
+        tp_agreement: tp_agreement(CORRECT),
+        classification_agreement: classification_agreement(PREDICTION),
+        common_prediction: common_prediction(PREDICTION),
+        fleiss_kappa: fleiss_kappa(CORRECT),
+        bimodality: bimodality(tp_agreement(CORRECT), 3),
+        accessibility: accessibility(CORRECT, weights),
+        member_accessibility: member_accessibility(CORRECT, weights),
+        forgetting_events: forgetting_events(CORRECT),
+        cronbach_alpha: cronbach_alpha(member_accessibility(CORRECT, weights)),
+        split_half: split_half(member_accessibility(CORRECT, weights)),
+    }
+    for measure, value in wanted.items():
+        np.testing.assert_array_equal(measure(worked), value)
+    learned = learned_snapshot(worked)
+    np.testing.assert_array_equal(learned.snapshot, learned_snapshot(CORRECT).snapshot)
+    equal = np.full(4, 0.25)
+    np.testing.assert_allclose(
+        accessibility(worked, split="test", weights=equal),
+        accessibility(correct=CORRECT),
+    )
+
+
+def test_members_that_went_infinite_are_left_out_of_a_runs_measures(worked):
+    worked.splits["test"]["finite"][3, 2] = False
+    np.testing.assert_array_equal(
+        tp_agreement(worked), tp_agreement(CORRECT[:, [0, 1]])
+    )
+
+
+def test_a_run_without_a_snapshot_is_refused(worked):
+    empty = FakeRun("empty", {"test": worked.splits["test"].isel(snapshot=[])})
+    with pytest.raises(RequestError, match="wanted a snapshot and a finite member"):
+        accessibility(empty)
+    with pytest.raises(RequestError, match="not a study or a run"):
+        accessibility("nowhere")

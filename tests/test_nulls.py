@@ -9,16 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaxorder.analysis import nulls
-from jaxorder.analysis.measures import bimodality, fleiss_kappa, tp_agreement
-from jaxorder.analysis.nulls import (
-    class_null,
+from jaxorder import analysis
+from jaxorder.analysis.histograms import (
     histogram,
     histogram_bimodality,
     histogram_kappa,
-    independent_null,
-    poisson_binomial,
 )
+from jaxorder.analysis.measures import bimodality, fleiss_kappa, tp_agreement
+from jaxorder.analysis.nulls import class_null, independent_null, poisson_binomial
 
 seeded = settings(derandomize=True, deadline=None, max_examples=50)
 
@@ -158,4 +156,4 @@ def test_a_draw_that_is_saturated_is_left_out_of_the_interval():
 )
 def test_wrong_arrays_are_refused(name, arguments, message):
     with pytest.raises(ValueError, match=message):
-        inspect.unwrap(getattr(nulls, name))(*arguments)
+        inspect.unwrap(getattr(analysis, name))(*arguments)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr
 
-from jaxorder.analysis import intervals, reliability
+from jaxorder.analysis import compare_orders, intervals, reliability
 from jaxorder.analysis.intervals import (
+    Interval,
     jackknife,
     jackknife_interval,
     jackknife_two_way,
@@ -21,9 +22,11 @@ from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
     members_needed,
+    order_reliability,
     spearman_brown,
     split_half,
 )
+from jaxorder.analysis.scales import ALPHA, BIMODALITY, FISHER, intraclass
 
 seeded = settings(derandomize=True, deadline=None, max_examples=50)
 
@@ -212,3 +215,98 @@ def test_the_two_way_jackknife_covers_what_endless_examples_would_show():
         covered.append(found.low <= truth <= found.high)
     # Too wide if anything: at least 0.95 less three binomial standard errors.
     assert np.mean(covered) > 0.90
+
+
+# Intervals that keep their range cover, too: of members that share a difficulty, and
+# of independent ones, where the jackknife's variance is too large if anything (Efron
+# and Stein 1981).
+SIMULATED = pytest.mark.parametrize("members", [6, 16])
+
+
+def check_coverage(found: list[Interval], truth: float, shared: bool) -> None:
+    covered = np.mean([each.low <= truth <= each.high for each in found])
+    assert covered >= 0.9
+    if shared:
+        assert covered <= 0.995
+
+
+def kappa_of(correct) -> Interval:
+    every = np.arange(len(correct))
+    kappa = inspect.unwrap(fleiss_kappa)
+    left_out = np.array([kappa(np.delete(correct, i, axis=0)) for i in every])
+    scale = intraclass(len(correct))
+    return jackknife_interval(float(kappa(correct)), left_out, scale=scale)
+
+
+@SIMULATED
+@pytest.mark.parametrize("shared", [False, True])
+def test_intervals_of_kappa_cover_within_its_range(members, shared):
+    rng = np.random.default_rng(2)
+    chance = ndtr(shared * rng.normal(size=150))
+    truth = chance.var() / (chance.mean() * (1 - chance.mean()))
+    found = [kappa_of(rng.random((members, 150)) < chance) for _ in range(200)]
+    check_coverage(found, truth, shared)
+    assert all(-1 / (members - 1) <= f.low <= f.high <= 1 for f in found)
+
+
+@SIMULATED
+@pytest.mark.parametrize("shared", [False, True])
+def test_intervals_of_reliability_cover_within_its_range(members, shared):
+    rng = np.random.default_rng(3)
+    signal = shared * rng.normal(size=60)
+    truth = members * signal.var() / (members * signal.var() + 1)
+    drawn = (signal + rng.normal(size=(members, 60)) for _ in range(200))
+    found = [order_reliability(scores) for scores in drawn]
+    check_coverage(found, truth, shared)
+    assert all(f.high < 1 for f in found)
+
+
+@SIMULATED
+@pytest.mark.parametrize("shared", [False, True])
+def test_intervals_of_correlations_cover_within_their_range(members, shared):
+    rng = np.random.default_rng(4)
+    signal = shared * rng.normal(size=(2, 1, 60))
+    signal[1] += signal[0]
+    pairs = [signal + rng.normal(size=(2, members, 60)) for _ in range(100)]
+    found = [compare_orders(a, b).spearman for a, b in pairs]
+    # of so many members each, not of endless ones
+    truth = np.tanh(np.mean(np.arctanh([f.estimate for f in found])))
+    check_coverage(found, float(truth), shared)
+    assert all(-1 <= f.low <= f.high <= 1 for f in found)
+
+
+@pytest.mark.parametrize(
+    ("scale", "estimate", "left_out", "ends"),
+    [
+        # all at the end: nothing varies
+        (FISHER, 1.0, [1.0] * 6, (1, 1)),
+        # some at the end: the plain interval, cut there
+        (FISHER, 0.9, [1.0, 0.9, 0.9, 0.9, 0.9, 0.8], (0.53, 1)),
+        (FISHER, 0.99, [0.99, 0.98, 0.995, 0.99, 0.99, 0.97], (0.757, 1.0)),
+        (ALPHA, 0.2, [0.5, -3.0, 0.4, 0.1, 0.2, 0.3], (-39.85, 0.984)),
+        (BIMODALITY, 1.0, [1.0, 1.0, 1.1, 1.0, 1.0, 1.2], (1, 1.45)),
+        (intraclass(6), -0.2, [-0.25, -0.2, -0.2, -0.1, -0.2, -0.2], (-0.2, 0.08)),
+        # rounding put it beyond the end
+        (FISHER, 1 + 1e-15, [1.0, 1 + 1e-15, 1.0, 1.0, 1.0, 1.0], (1, 1)),
+        # nothing is known where a value is missing
+        (FISHER, 0.5, [0.5, float("nan"), 0.4, 0.6, 0.5, 0.5], (np.nan, np.nan)),
+    ],
+)
+def test_intervals_end_within_the_range(scale, estimate, left_out, ends):
+    found = jackknife_interval(estimate, np.array(left_out), scale=scale, fewest=5)
+    assert (found.low, found.high) == pytest.approx(ends, abs=0.1, nan_ok=True)
+    assert not found.low < scale.low
+    assert not found.high > scale.high
+
+
+def test_few_members_have_no_interval():
+    scores = correlated_scores(4, 30)
+    found = order_reliability(scores)
+    assert found.estimate == pytest.approx(cronbach_alpha(scores))
+    assert np.isnan([found.low, found.high, found.standard_error]).all()
+    assert str(found).endswith("interval undefined (4 members)")
+    assert np.isfinite(order_reliability(correlated_scores(5, 30)).low)
+    # two that contradict each other: alpha is -288, and says nothing
+    against = np.stack([scores[0], 0.01 * scores[1] - scores[0]])
+    assert cronbach_alpha(against) < -100
+    assert str(order_reliability(against)) == "undefined (2 members)"

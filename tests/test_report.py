@@ -1,23 +1,30 @@
 """The page says what the record holds: no more, no less, and nothing from outside."""
 
+import json
 import re
 import shutil
 import subprocess
 import sys
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from jaxorder.run.description import describe_data
 from PIL import Image
+from zarr.storage import LocalStore
 
+import jaxorder
 from jaxorder import record
 from jaxorder.analysis import (
     Interval,
+    PairRow,
+    Results,
+    SummaryRow,
     accessibility,
     bimodality,
     compare,
@@ -26,30 +33,36 @@ from jaxorder.analysis import (
     fleiss_kappa,
     independent_null,
     jackknife,
+    measure_all,
     member_accessibility,
 )
+from jaxorder.analysis.numbers import RunNumbers, measure, measure_split
+from jaxorder.analysis.reliability import order_reliability
+from jaxorder.analysis.results import pair_rows, run_names
+from jaxorder.analysis.scales import Scale
+from jaxorder.analysis.snapshot_measures import BY_NAME, SNAPSHOT_MEASURES
+from jaxorder.analysis.snapshots import agreement_since, compared_snapshot
+from jaxorder.cli.app import main
+from jaxorder.cli.documents import plain
+from jaxorder.cli.tables import print_summary
 from jaxorder.config import RunConfig, StudyOptions, folder_name, to_json
 from jaxorder.data import Dataset, load
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
 from jaxorder.record import BlockWriter, Commit, Layout, RecordedSplit
-from jaxorder.report import PairRow, SummaryRow, pairs, summary, write_report
-from jaxorder.report.blocks import Notes, Plate, Table
+from jaxorder.report import report, write_report
+from jaxorder.report.blocks import Answer, Gallery, Notes, Plate, Table
+from jaxorder.report.document import document
 from jaxorder.report.figures.canvas import look
-from jaxorder.report.numbers import (
-    agreement_spell,
-    comparable_bimodality,
-    measure,
-    measure_split,
-)
+from jaxorder.report.findings import beyond, findings, since
+from jaxorder.report.lede import members_differ
+from jaxorder.report.page import render
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import chosen_snapshots
-from jaxorder.report.sections.drawn import drawn
-from jaxorder.report.sections.findings import beyond, findings
 from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
-from jaxorder.report.summary import named_pairs, run_names
+from jaxorder.report.shown import Page
 from jaxorder.run.folder import Run, open_run, open_runs
 
 TITLES = (
@@ -102,8 +115,11 @@ def options(dataset: Dataset, members: int = MEMBERS) -> StudyOptions:
     )
 
 
-def write_run(path: Path, dataset: Dataset, fake: Fake) -> Run:
+def write_run(
+    path: Path, dataset: Dataset, fake: Fake, config: RunConfig | None = None
+) -> Run:
     """Write a run whose members were simulated."""
+    config = config or asked(dataset, fake.model, fake.members)
     members = fake.members
     block = members // len(fake.committed)
     splits = {name: dataset.split(name) for name in ("train", "test")}
@@ -123,7 +139,7 @@ def write_run(path: Path, dataset: Dataset, fake: Fake) -> Run:
     with new_folder(path) as folder:
         record.create(folder / record.RECORD, layout, {})
         (folder / record.COMMITS).mkdir()
-        write_json(folder / "config.json", document(dataset, fake))
+        described(dataset, config).write(folder)
     for number, snapshots in enumerate(fake.committed):
         write_block(path, splits, fake, number * block, block, snapshots)
     return Run(path)
@@ -157,35 +173,36 @@ def predict(fake: Fake, name: str, labels: np.ndarray, snapshot: int) -> np.ndar
     return np.where(ability + noise > shared, labels, (labels + 1) % classes)
 
 
-def document(dataset: Dataset, fake: Fake) -> dict:
-    config = RunConfig.of_study(options(dataset, fake.members), fake.model)
-    filled = config.with_defaults({"optimizer": "momentum", "learning_rate": 0.05})
-    return {
-        "schema": 1,
-        "options": to_json(filled),
-        "steps": STEPS.tolist(),
-        "steps_per_epoch": PER_EPOCH,
-        "parameters": 51082,
-        "model_keys": {"widths": "256-128"},
-        "data": describe_data(dataset),
-        "plan": {"why": "sequential on 2 devices", "devices": 2},
-        "machine": {
+def asked(dataset: Dataset, model: str = "mlp", members: int = MEMBERS) -> RunConfig:
+    return RunConfig(model=model, **vars(options(dataset, members)))
+
+
+def described(dataset: Dataset, config: RunConfig) -> RunDocument:
+    return RunDocument(
+        config=config.with_defaults({"optimizer": "momentum", "learning_rate": 0.05}),
+        steps=STEPS.tolist(),
+        steps_per_epoch=PER_EPOCH,
+        parameters=51082,
+        model_keys={"widths": "256-128"},
+        data=DataDescription.of(dataset),
+        plan={"why": "sequential on 2 devices", "devices": 2},
+        machine={
             "device": "cpu",
             "device_kind": "cpu",
             "cores": 2,
             "matmul_precision": "float32",
             "random": "threefry2x32, partitionable",
         },
-        "versions": {"jax": "0.10.2"},
-        "created": "2026-11-23T05:30:00+00:00",
-    }
+        versions={"jax": "0.10.2"},
+        created="2026-11-23T05:30:00+00:00",
+    )
 
 
 def write_study(path: Path, dataset: Dataset, fakes: Sequence[Fake]) -> Path:
     models = [fake.model for fake in fakes]
-    described = {"models": models, "options": to_json(options(dataset))}
+    asked = {"models": models, "options": to_json(options(dataset))}
     with new_folder(path) as folder:
-        write_json(folder / "study.json", {"schema": 1, **described})
+        write_json(folder / "study.json", {"schema": 1, **asked})
     for fake in fakes:
         write_run(path / folder_name(fake.model), dataset, fake)
     return path
@@ -196,6 +213,9 @@ THREE = (
     Fake("small_st_vgg", speed=2.0, stream=1),
     Fake("mlp:linear=true", ceiling=0.8, diverged={3: 5}, stream=2),
 )
+
+
+LINEAR = folder_name("mlp:linear=true")
 
 
 @pytest.fixture(scope="module")
@@ -309,9 +329,9 @@ def test_runs_of_several_folders_share_a_page(
     ("paths", "out", "wanted"),
     [
         ([], None, "at least one folder"),
-        (["mlp", "small_st_vgg"], None, "--out: needed"),
-        (["mlp"], ".", "--out .*: is a folder"),
-        (["mlp"], "missing/report.html", "--out .*not a folder one can write to"),
+        (["mlp", "small_st_vgg"], None, "out: needed"),
+        (["mlp"], ".", "out=.*: is a folder"),
+        (["mlp"], "missing/report.html", "out=.*not a folder one can write to"),
         (["nowhere"], None, "not a study or a run"),
     ],
 )
@@ -358,14 +378,17 @@ def test_one_member_leaves_agreement_undefined(tmp_path: Path, digits: Dataset) 
 
 
 def test_two_members_have_no_interval(tmp_path: Path, digits: Dataset) -> None:
-    assert "(no interval)" in text_of(page_of(tmp_path, digits, Fake(members=2)))
+    assert "interval undefined (2 members)" in text_of(
+        page_of(tmp_path, digits, Fake(members=2))
+    )
 
 
 def test_a_saturated_run_has_no_kappa(tmp_path: Path, digits: Dataset) -> None:
     page = page_of(tmp_path, digits, Fake(ceiling=99, speed=9))
     text = text_of(page)
     assert "κ is undefined at the last snapshot, which is saturated" in text
-    assert np.isnan(summary(open_runs(tmp_path / "run"))[0].kappa.estimate)
+    (row,) = measure_all(open_runs(tmp_path / "run"), 0).summary
+    assert np.isnan(row.measures["kappa"].interval.estimate)
 
 
 def test_diverged_members_alone_leave_nothing(tmp_path: Path, digits: Dataset) -> None:
@@ -405,8 +428,7 @@ def test_texts_are_shown_by_their_beginnings(tmp_path: Path) -> None:
     for name in ("train", "test"):
         (tmp_path / f"{name}.csv").write_text("\n".join(["text,label", *rows]))
     write_run(tmp_path / "run", load(f"text:{tmp_path},length=30"), Fake())
-    run = measure(open_run(tmp_path / "run"), "mlp", simulations=0)
-    test, train = gallery([run], drawn([run], [look(0)])).blocks
+    test, train = gallery(page_on([open_run(tmp_path / "run")])).blocks
     for table in (test, train):
         assert isinstance(table, Table)
         assert table.head[-1] == "How the text begins"
@@ -415,10 +437,13 @@ def test_texts_are_shown_by_their_beginnings(tmp_path: Path) -> None:
             assert row[-1].startswith("apple number" if fruit else "oak")
 
 
+def page_on(runs: Sequence[Run], simulations: int = 0) -> Page:
+    return Page(measure_all(runs, simulations))
+
+
 def gallery_of(path: Path) -> str:
     """Return the sentence that stands for the examples, before two tables of ids."""
-    run = measure(open_run(path), "mlp", simulations=0)
-    notes, *tables = gallery([run], drawn([run], [look(0)])).blocks
+    notes, *tables = gallery(page_on([open_run(path)])).blocks
     assert [type(table) for table in tables] == [Table, Table]
     assert isinstance(notes, Notes)
     return notes.sentences[0]
@@ -442,7 +467,7 @@ def test_runs_on_other_examples_are_not_compared(
 
 def test_summary_rows_are_what_the_measures_give(study: Path) -> None:
     runs = open_runs(study)
-    rows = summary(runs)
+    rows = measure_all(runs, 0).summary
     assert [row.model for row in rows] == [fake.model for fake in THREE]
     assert [row.members for row in rows] == [6, 6, 5]
     assert all(isinstance(row, SummaryRow) for row in rows)
@@ -461,17 +486,20 @@ def check_row(run: Run, row: SummaryRow) -> None:
     kappa = jackknife(
         lambda kept: float(fleiss_kappa(correct[-1][kept])), correct.shape[1]
     )
-    assert row.kappa.estimate == pytest.approx(kappa.estimate, nan_ok=True)
-    assert row.kappa.low == pytest.approx(kappa.low, nan_ok=True)
-    assert row.kappa.high == pytest.approx(kappa.high, nan_ok=True)
+    found = row.measures["kappa"].interval
+    assert found.estimate == pytest.approx(kappa.estimate, nan_ok=True)
+    assert found.standard_error == pytest.approx(kappa.standard_error, nan_ok=True)
+    assert not found.low < -1 / (correct.shape[1] - 1)
+    assert not found.high > 1
     means = correct.mean(axis=(1, 2))
     nearest = 1 + int(np.argmin(np.abs(means[1:] - 0.5)))
-    assert row.bimodality_accuracy == pytest.approx(means[nearest])
+    named = row.to_dict()
+    assert named["bimodality_accuracy"] == pytest.approx(means[nearest])
     if 0.3 <= means[nearest] <= 0.7:
         beta = bimodality(correct[nearest].mean(axis=0))
-        assert row.bimodality == pytest.approx(float(beta))
+        assert named["bimodality"] == pytest.approx(float(beta))
     else:
-        assert np.isnan(row.bimodality)
+        assert np.isnan(named["bimodality"])
 
 
 def test_streaming_gives_the_whole_records_numbers(study: Path) -> None:
@@ -491,7 +519,7 @@ def test_streaming_gives_the_whole_records_numbers(study: Path) -> None:
 
 def test_pairs_are_what_compare_gives(study: Path) -> None:
     runs = open_runs(study)
-    rows = pairs(runs)
+    rows = measure_all(runs, 0).pairs_of("test")
     assert [(row.model_a, row.model_b) for row in rows] == [
         ("mlp", "small_st_vgg"),
         ("mlp", "mlp:linear=true"),
@@ -504,7 +532,7 @@ def test_pairs_are_what_compare_gives(study: Path) -> None:
 def test_pairs_that_cannot_be_compared_say_why(tmp_path: Path, digits: Dataset) -> None:
     lone = write_run(tmp_path / "lone", digits, Fake("lone", members=1))
     many = write_run(tmp_path / "many", digits, Fake("many"))
-    (row,) = pairs([lone, many])
+    (row,) = measure_all([lone, many], 0).pairs_of("test")
     assert isinstance(row, PairRow)
     assert np.isnan(row.spearman.estimate)
     assert np.isnan(row.matched.estimate)
@@ -522,10 +550,8 @@ def test_a_grown_run_tells_both_commands(study: Path, tmp_path: Path) -> None:
     grown = tmp_path / "study"
     shutil.copytree(study, grown)
     run = Run(grown / "mlp")
-    write_json(
-        run.path / "config.json",
-        run.document | {"options": run.document.options | {"members": 9}},
-    )
+    more = replace(run.config, members=9)
+    replace(run.document, config=more).write(run.path)
     lines = commands(open_runs(grown))
     assert len(lines) == 2
     assert lines[1] == f"jaxorder grow {grown / 'mlp'} --members 9"
@@ -567,16 +593,16 @@ def test_verdicts_need_intervals_apart(observed: tuple, verdict: str) -> None:
 
 
 def test_agreement_begins_where_kappa_leaves_the_null(study: Path) -> None:
-    numbers = measure_split(open_run(study / "mlp"), "test", simulations=100)
+    numbers = measure_split(open_run(study / LINEAR), "test", simulations=100)
     assert numbers is not None
-    spell = agreement_spell(numbers)
-    assert spell is not None
-    first, last = spell
-    for snapshot in range(first, last + 1):
+    state, first = agreement_since(numbers)
+    assert state == "since"
+    assert first is not None
+    for snapshot in range(first, len(STEPS)):
         kappa, null = numbers.kappa[snapshot], numbers.by_class[snapshot].kappa
         assert np.isnan(kappa.low) or kappa.low > null.high
-    before = numbers.kappa[first - 1]
-    assert first == 0 or not before.low > numbers.by_class[first - 1].kappa.high
+    assert first > 0
+    assert not numbers.kappa[first - 1].low > numbers.by_class[first - 1].kappa.high
 
 
 @pytest.mark.parametrize(
@@ -591,7 +617,8 @@ def test_agreement_is_never_only_where_chance_is_surely_as_high(
 ) -> None:
     run = measure(open_runs(study)[0], "", 20)
     assert run.test is not None
-    test = replace(run.test, kappa=(kappa,) * len(run.test.kappa))
+    measures = {"kappa": (kappa,) * len(run.test.kappa)}
+    test = replace(run.test, measures={**run.test.measures, **measures})
     (answer,) = findings([replace(run, test=test)], [])[1].answers
     assert (answer.verdict, answer.word) == (verdict, word)
     assert "above chance at none of" in answer.text
@@ -603,11 +630,9 @@ def test_histograms_stand_at_milestones_or_evenly(study: Path) -> None:
     chosen = chosen_snapshots(fast)
     assert chosen[-1] == len(STEPS) - 1
     assert 2 <= len(chosen) <= 5
-    untrained = measure_split(
-        open_run(study / "mlp:linear=true".replace(":", "_")), "test"
-    )
+    untrained = measure_split(open_run(study / LINEAR), "test")
     assert untrained is not None
-    assert comparable_bimodality(untrained)[0] > 0
+    assert compared_snapshot(untrained, BY_NAME["bimodality"])[0] > 0
 
 
 def test_extremes_do_not_overlap() -> None:
@@ -628,22 +653,29 @@ def test_thumbnails_are_crisp_and_small() -> None:
     assert pictures[1].size == (32, 64)
 
 
+def copied(study: Path, tmp_path: Path) -> Path:
+    """Give runs of the same seeds in other folders."""
+    shutil.copytree(study, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
 def test_looks_differ_beyond_the_colours() -> None:
     looks = [look(position) for position in range(30)]
     assert len({each.letter for each in looks}) == 30
     assert len({(each.colour, each.marker) for each in looks}) == 30
 
 
-def test_many_runs_are_summed_up(study: Path) -> None:
-    twice = [*open_runs(study), *open_runs(study)]
+def test_many_runs_are_summed_up(study: Path, tmp_path: Path) -> None:
+    twice = [*open_runs(study), *open_runs(copied(study, tmp_path))]
     many = [measure(run, f"{run.name} {i}", 20) for i, run in enumerate(twice)]
-    rows = named_pairs([(run.run, run.name) for run in many], "test")
+    rows = pair_rows(many, "test")
     *_, shared = findings(many, rows)
     (answer,) = shared.answers
     assert answer.verdict == "yes"
     assert "of 15 pairs, 15 have a rank correlation above 0.5" in answer.text
-    visible = drawn(many, [look(i) for i in range(len(many))])
-    matrix, table, scatters = across(visible, rows).blocks
+    section = across(Page(Results(many, rows)))
+    assert section is not None
+    matrix, table, scatters = section.blocks
     assert isinstance(matrix, Plate)
     assert isinstance(table, Table)
     assert isinstance(scatters, Plate)
@@ -654,14 +686,14 @@ def test_many_runs_are_summed_up(study: Path) -> None:
 
 
 def test_pairs_that_share_the_order_and_pairs_that_do_not_are_some(
-    study: Path,
+    study: Path, tmp_path: Path
 ) -> None:
     many = [
         measure(run, f"{run.name} {i}", 20)
-        for i in range(2)
-        for run in open_runs(study)
+        for i, path in enumerate([study, copied(study, tmp_path)])
+        for run in open_runs(path)
     ]
-    rows = named_pairs([(run.run, run.name) for run in many], "test")
+    rows = pair_rows(many, "test")
     assert rows[0].comparison is not None
     apart = replace(rows[0].comparison, spearman=Interval(0.1, 0.0, 0.2))
     lower = replace(rows[0], comparison=apart)
@@ -677,3 +709,289 @@ def test_the_report_needs_no_jax() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+# ---- measured once
+
+
+def test_each_record_is_read_twice_at_most(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: Counter[str] = Counter()
+    get = LocalStore.get
+
+    async def counted(self, key: str, *args, **kwargs):
+        reads[f"{self.root}/{key}"] += "/prediction/c/" in f"/{key}"
+        return await get(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(LocalStore, "get", counted)
+    _, page = report([study, copied(study, tmp_path)], tmp_path / "page.html")
+    document(page)
+    assert len(page.results.pairs) == 2 * 15
+    assert sum(reads.values()) > 6 * 2 * len(STEPS)
+    assert max(reads.values()) <= 2
+
+
+def test_the_document_has_every_number_behind_the_page(study: Path) -> None:
+    _, page = report(study)
+    found = json.loads(json.dumps(plain(document(page)), allow_nan=False))
+    assert [run["model"] for run in found["runs"]] == [fake.model for fake in THREE]
+    check_document(found["runs"][2], page.runs[2])
+    assert [e["member"] for e in found["runs"][2]["excluded"]] == [3]
+    assert [(p["split"], p["examples"]) for p in found["pairs"][::3]] == [
+        ("test", 50),
+        ("train", 70),
+    ]
+    verdicts = {each["verdict"] for f in found["findings"] for each in f["answers"]}
+    assert verdicts <= {"yes", "no", "undecided", "undefined"}
+
+
+def check_document(found: dict, numbers: RunNumbers) -> None:
+    assert found["reliability"] == found["splits"]["test"]["reliability"]
+    for split in ("test", "train"):
+        of, known = numbers.split(split), found["splits"][split]
+        assert of is not None
+        assert known["steps"] == STEPS.tolist()
+        assert np.shape(known["accuracy"]) == (len(STEPS), 5)
+        assert known["counts"] == of.counts.tolist()
+        assert list(known["accessibility"]) == [str(i) for i in of.example_id]
+        assert known["growth"]["members"] == [1, 2]
+        for name, told in known["measures"].items():
+            estimates = [each and each["estimate"] for each in told["observed"]]
+            shown = [BY_NAME[name].compares(float(a)) for a in of.mean_accuracy]
+            assert [each is not None for each in estimates] == shown
+            assert len(told["independent"]) == len(told["by_class"]) == len(STEPS)
+
+
+def test_measures_of_a_run_are_those_of_the_scores_and_the_report(study: Path) -> None:
+    run = open_run(study / LINEAR)
+    for split in ("test", "train"):
+        numbers = measure_split(run, split)
+        assert numbers is not None
+        found = jaxorder.accessibility(run, split=split)
+        wanted = jaxorder.scores(run, split)["accessibility"]
+        np.testing.assert_allclose(found, wanted)
+        np.testing.assert_allclose(found, numbers.accessibility)
+        np.testing.assert_array_equal(
+            jaxorder.accessibility(run.path, split=split), found
+        )
+        kappa = [each.estimate for each in numbers.kappa]
+        np.testing.assert_allclose(jaxorder.fleiss_kappa(run, split=split), kappa)
+    pd.testing.assert_frame_equal(jaxorder.scores(run.path), jaxorder.scores(run))
+    plain_mean = jaxorder.accessibility(np.asarray(run.correct("train")))
+    assert np.abs(plain_mean - found).max() > 0.01
+
+
+def test_a_new_measure_is_an_entry_of_the_table(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(
+        BY_NAME["kappa"],
+        name="unanimity",
+        symbol="U",
+        of=lambda counts: (counts[..., 0] + counts[..., -1]) / counts.sum(axis=-1),
+        scale=lambda members: Scale(0, 1, lambda x: x, lambda x: x),
+        word="unanimity U",
+        meaning="The share of examples right for all members or for none.",
+    )
+    for module in TABLED:
+        monkeypatch.setattr(
+            f"jaxorder.{module}.SNAPSHOT_MEASURES", (*SNAPSHOT_MEASURES, known)
+        )
+    _, page = report(study / LINEAR)
+    told = document(page)["runs"][0]["splits"]["test"]["measures"]["unanimity"]
+    test = page.runs[0].test
+    assert test is not None
+    counts = test.counts
+    shares = (counts[:, 0] + counts[:, -1]) / 50
+    assert [each.estimate for each in told["observed"]] == pytest.approx(shares)
+    assert told["by_class"][0].estimate < told["observed"][0].estimate
+    text = text_of(render(page))
+    assert "U, test" in text
+    assert re.search(r"U is 0\.\d+ \[.* by chance at mean test accuracy", text)
+    assert "The share of examples right for all members or for none." in text
+
+
+TABLED = (
+    *("analysis.numbers", "analysis.nulls", "analysis.results"),
+    *("report.document", "report.sections.chance"),
+    *("report.sections.headline", "report.sections.making"),
+)
+
+
+# ---- what the page must not say
+
+
+@pytest.mark.parametrize(
+    ("above", "verdict", "word"),
+    [
+        ("-----+++", "yes", "epoch 3"),
+        ("-+.+.+..", "yes", "epoch 0.2"),
+        ("+--+-+++", "yes", "epoch 3"),
+        ("-------+", "undecided", "not yet"),
+        ("------++", "undecided", "not yet"),
+        ("+++++-++", "undecided", "with gaps"),
+        ("+++++++-", "undecided", "with gaps"),
+        ("--------", "undecided", ""),
+        ("........", "undefined", ""),
+    ],
+)
+def test_agreement_must_be_sustained(
+    study: Path, above: str, verdict: str, word: str
+) -> None:
+    """Kappa is above chance at a snapshot (+), is not (-), or has no interval (.)."""
+    kappas = {"+": (0.5, 0.4, 0.6), "-": (0.1, 0.0, 0.2), ".": (0.5, np.nan, np.nan)}
+    test = measure_split(open_run(study / LINEAR), "test", 1)
+    assert test is not None
+    chance = replace(test.by_class[0], measures={"kappa": Interval(0.1, 0.0, 0.2)})
+    kappa = tuple(Interval(*kappas[each]) for each in above)
+    numbers = replace(test, measures={"kappa": kappa}, by_class=(chance,) * len(kappa))
+    answer = since(numbers)
+    assert (answer.verdict, answer.word) == (verdict, word)
+
+
+def test_beta_is_told_between_accuracies_of_0_3_and_0_7_only(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    run = write_run(tmp_path / "run", digits, Fake(ceiling=99, speed=9))
+    _, page = report(run.path)
+    text = text_of(render(page))
+    assert "not told (at " in text
+    assert "no accuracy within 0.3 to 0.7" in text
+    assert "β =" not in text
+    assert not re.search(r"β (is )?\d", text)
+    assert plain(page.results.summary[0].to_dict())["bimodality"] is None
+
+
+def test_members_that_cannot_be_told_from_chance_say_why(study: Path) -> None:
+    overlap = bimodality_answer(study, Interval(1.9, 1.0, 2.9))
+    assert overlap.text.endswith("the intervals overlap.")
+    without = bimodality_answer(study, Interval(1.9, np.nan, np.nan))
+    assert without.text.endswith("without an interval it cannot be told from chance.")
+    assert {overlap.verdict, without.verdict} == {"undecided"}
+
+
+def bimodality_answer(study: Path, beta: Interval) -> Answer:
+    run = measure(open_run(study / LINEAR), "", 20)
+    assert run.test is not None
+    measures = {"bimodality": (beta,) * len(STEPS)}
+    test = replace(run.test, measures={**run.test.measures, **measures})
+    (answer,) = findings([replace(run, test=test)], [])[2].answers
+    return answer
+
+
+def test_few_members_have_no_reliability_below_zero(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    (row,) = measure_all([write_run(tmp_path / "run", digits, Fake(members=3))]).summary
+    assert str(row.reliability).endswith("interval undefined (3 members)")
+    contradicting = order_reliability(np.array([[1.0, 2, 3], [3.0, 2, 1], [1, 2.1, 1]]))
+    assert str(contradicting) == "undefined (3 members)"
+
+
+def test_a_run_is_not_compared_with_itself(study: Path, tmp_path: Path) -> None:
+    run, again = study / "mlp", tmp_path / "link"
+    again.symlink_to(run)
+    with pytest.raises(RequestError, match="'mlp' with itself"):
+        compare(run, again)
+
+
+def test_what_counts_as_right_follows_the_labels(study: Path, tmp_path: Path) -> None:
+    file = write_report(study / "mlp", tmp_path / "page.html", labels="original")
+    text = text_of(file.read_text(encoding="utf-8"))
+    assert "against the labels that the examples came with." in text
+    assert "trained towards" not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "keys", "words"),
+    [
+        ({}, {}, "(initial weights, the order of mini-batches)"),
+        ({"augment": ["crop"]}, {}, "mini-batches, augmentation)"),
+        ({}, {"dropout": "0.5"}, "mini-batches, dropout)"),
+        ({}, {"dropout": "0"}, "(initial weights, the order of mini-batches)"),
+        ({"vary": ["dropout=0,0.5"]}, {}, "mini-batches, dropout)"),
+        ({"augment": ["crop"], "freeze": ["augment"]}, {}, "shared: augmentation)"),
+    ],
+)
+def test_members_differ_in_what_is_random_in_them(
+    tmp_path: Path, digits: Dataset, changed: dict, keys: dict, words: str
+) -> None:
+    run = write_run(tmp_path / "run", digits, Fake())
+    config = replace(run.config, **changed)
+    document = replace(run.document, config=config, model_keys=keys)
+    document.write(run.path)
+    assert words in members_differ(Run(run.path))
+    replace(document, module={}).write(run.path)
+    assert "dropout, if they have any" in members_differ(Run(run.path))
+
+
+CHANGES = (
+    {"classes": "1,3,5"},
+    {"drop_duplicates": "exact"},
+    {"label_noise": 0.2},
+    {"shuffle_labels": True},
+    {"pca": 5},
+    {"resize": 12},
+)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_the_gallery_shows_what_the_run_was_trained_on(
+    tmp_path: Path, digits: Dataset, change: dict
+) -> None:
+    config = replace(asked(digits), **change)
+    run = write_run(tmp_path / "run", config.load(), Fake(), config)
+    _, *blocks = gallery(page_on([run])).blocks
+    assert len(blocks) == 4
+    assert all(isinstance(block, Gallery) for block in blocks)
+
+
+def test_results_show_themselves_in_lines_and_in_a_notebook(study: Path) -> None:
+    results = measure_all(open_runs(study), 0)
+    first, *lines = repr(results).splitlines()
+    assert first == "Results of 3 runs"
+    assert lines[2].startswith("mlp:linear=true, 5 of 6 members, test accuracy 0.808")
+    assert lines[3].startswith("mlp and small_st_vgg, Spearman 0.")
+    html = results._repr_html_()
+    assert html.count("<tr>") == 6
+    assert "<th>mlp and small_st_vgg</th>" in html
+
+
+# ---- the command line
+
+
+def test_the_command_line_prints_the_document(
+    study: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "page.html"
+    assert main(["report", str(study), "--out", str(out), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["schema", "report", "runs", "pairs", "findings"]
+    assert found["report"] == str(out)
+    assert out.is_file()
+    assert len(found["findings"]) == 5
+
+
+def test_the_command_line_refuses_a_run_compared_with_itself(
+    study: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["compare", str(study / "mlp"), f"{study}/./mlp"]) == 2
+    line = capsys.readouterr().err
+    assert "compare 'mlp' with itself" in line
+    assert line.count("\n") == 1
+
+
+def test_tables_say_that_two_members_are_too_few(
+    tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture
+) -> None:
+    runs = [
+        write_run(tmp_path / name, digits, Fake(name, members=2, stream=i))
+        for i, name in enumerate("ab")
+    ]
+    assert main(["compare", *(str(run.path) for run in runs)]) == 0
+    results = measure_all(runs)
+    print_summary(results.summary, results.pairs_of("test"))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "nan" not in printed
+    assert printed.count("(2 members)") >= 5

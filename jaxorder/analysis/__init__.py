@@ -3,13 +3,16 @@
 from jaxorder.analysis.compare import (
     Comparison,
     MatchedAccuracy,
-    OrderComparison,
     compare,
-    compare_orders,
     match_snapshots,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
 from jaxorder.analysis.held_out import held_out_accuracy
+from jaxorder.analysis.histograms import (
+    histogram,
+    histogram_bimodality,
+    histogram_kappa,
+)
 from jaxorder.analysis.intervals import (
     Interval,
     jackknife,
@@ -32,19 +35,19 @@ from jaxorder.analysis.measures import (
 from jaxorder.analysis.nulls import (
     Null,
     class_null,
-    histogram,
-    histogram_bimodality,
-    histogram_kappa,
     independent_null,
     poisson_binomial,
 )
+from jaxorder.analysis.orders import OrderComparison, compare_orders
 from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
     members_needed,
+    order_reliability,
     spearman_brown,
     split_half,
 )
+from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
 
 __all__ = [
@@ -54,6 +57,9 @@ __all__ = [
     "MatchedAccuracy",
     "Null",
     "OrderComparison",
+    "PairRow",
+    "Results",
+    "SummaryRow",
     "accessibility",
     "bimodality",
     "class_null",
@@ -77,9 +83,11 @@ __all__ = [
     "learned_snapshot",
     "leave_one_out_alpha",
     "match_snapshots",
+    "measure_all",
     "member_accessibility",
     "members_needed",
     "order_correlation",
+    "order_reliability",
     "poisson_binomial",
     "scores",
     "spearman_brown",

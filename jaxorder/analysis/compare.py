@@ -1,55 +1,32 @@
 """Whether two collections of members learn the same examples first."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
+from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
-from jaxtyping import Bool, Float, Int, Shaped
+from jaxtyping import Float, Int
 
-from jaxorder.analysis.correlation import (
-    disattenuated,
-    order_correlation,
-    ranks,
-    unit,
+from jaxorder.analysis.correlation import ranks
+from jaxorder.analysis.inputs import Array, Run, opened, require
+from jaxorder.analysis.intervals import Interval, undefined
+from jaxorder.analysis.notebook import html_table
+from jaxorder.analysis.numbers import (
+    SplitNumbers,
+    accuracy_on,
+    measure_split,
+    truncated_orders,
 )
-from jaxorder.analysis.inputs import Array, Run, require
-from jaxorder.analysis.intervals import Interval, jackknife_interval
-from jaxorder.analysis.measures import epoch_weights, member_accessibility
-from jaxorder.analysis.reliability import cronbach_alpha, leave_one_out_alpha
+from jaxorder.analysis.orders import OrderComparison, compare_orders, correlated
+from jaxorder.analysis.scales import FISHER
 from jaxorder.errors import RequestError
 
 # "Undecided when the gap exceeds 2 points" of test accuracy.
 MATCHED_GAP = 0.02
-_UNDECIDED = Interval(math.nan, math.nan, math.nan)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderComparison:
-    """How alike two collections order the same examples.
-
-    Intervals are over other members of both collections, on these examples.
-
-    Attributes:
-        pearson: correlation of the accessibilities.
-        spearman: of their ranks.
-        kendall: tau-b, without interval: leave-one-out values of it are not cheap.
-        disattenuated_pearson: what more members would tend to; not clipped at 1.
-        disattenuated_spearman: likewise, by the same reliabilities, which are those
-            of the scores and not of their ranks: an approximation.
-        reliability_a: Cronbach's alpha of the one's accessibilities.
-        reliability_b: of the other's.
-    """
-
-    pearson: Interval
-    spearman: Interval
-    kendall: float
-    disattenuated_pearson: Interval
-    disattenuated_spearman: Interval
-    reliability_a: float
-    reliability_b: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +59,7 @@ class MatchedAccuracy:
     spearman: Interval
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(OrderComparison):
     """Two runs compared on the examples that both recorded.
 
@@ -114,100 +91,90 @@ class Comparison(OrderComparison):
     matched: MatchedAccuracy
     against: str
 
+    def __repr__(self) -> str:
+        """Return what was compared, and how alike it is, in a line."""
+        names = f"{self.name_a} and {self.name_b}"
+        examples = f"{self.examples:,} {self.split} examples"
+        return f"Comparison of {names} on {examples}: Spearman {self.spearman}"
+
+    def _repr_html_(self) -> str:
+        """Return the same as a table, for notebooks."""
+        rows = {
+            "Spearman": self.spearman,
+            "disattenuated": self.disattenuated_spearman,
+            "at matched accuracy": self.matched.spearman,
+        }
+        title = f"{self.name_a} and {self.name_b}, {self.examples:,} {self.split} "
+        return html_table(f"{title}examples", [(k, str(v)) for k, v in rows.items()])
+
     def to_dict(self) -> dict[str, Any]:
         """Give the fields, nested, as JSON knows them: NaN becomes None."""
         return _without_nan(asdict(self))
 
 
-def compare(run_a: Run, run_b: Run, split: str = "test") -> Comparison:
+def compare(
+    run_a: Run | str | PathLike[str],
+    run_b: Run | str | PathLike[str],
+    split: str = "test",
+) -> Comparison:
     """Compare the order in which two runs learn the examples that both recorded.
 
     Accessibilities are weighted by epochs, `epoch_weights`. Examples are joined by
     `example_id`. Accuracies are matched on the test split whatever `split` is.
 
     Args:
-        run_a: one run, as `jaxorder.open_run` gives.
+        run_a: one run, as `jaxorder.open_run` gives, or its folder.
         run_b: the other run.
-        split: "train", "test" or an evaluation's name.
+        split: "train" or "test".
 
     Returns:
         The comparison.
 
     Raises:
-        RequestError: fewer than 3 examples are common, their labels differ, or a run
-            has fewer than 2 snapshots or 2 finite members.
+        RequestError: both are one run, fewer than 3 examples are common, their labels
+            differ, or a run has fewer than 2 snapshots or 2 finite members.
 
     Reference:
         After Hacohen et al. 2020; the intervals and the matching are jaxorder's.
     """
-    a, b = _joined(run_a, run_b, split)
-    tests = (a, b) if split == "test" else _joined(run_a, run_b, "test")
-    orders = compare_orders(a.order(), b.order())
-    return Comparison(
-        **vars(orders),
-        name_a=run_a.name,
-        name_b=run_b.name,
-        split=split,
-        examples=a.correct.shape[2],
-        members_a=a.correct.shape[1],
-        members_b=b.correct.shape[1],
-        accuracy_a=float(a.correct[-1].mean()),
-        accuracy_b=float(b.correct[-1].mean()),
-        shared_streams=bool(np.isin(a.seed, b.seed).any()),
-        matched=_matched(a, b, *tests),
-        against=run_a.labels,
-    )
+    runs = opened(run_a), opened(run_b)
+    (found,) = compare_measured([Measured(run, _Splits(run)) for run in runs], split)
+    if isinstance(found, RequestError):
+        raise found
+    return found
 
 
-def compare_orders(
-    scores_a: Float[Array, "member_a example"],
-    scores_b: Float[Array, "member_b example"],
-    level: float = 0.95,
-) -> OrderComparison:
-    """Compare two orders, given each member's own scores of the same examples.
+class Measured(NamedTuple):
+    """A run and what was measured of its splits: as of a run's numbers, `split`."""
+
+    run: Run
+    splits: Callable[[str], SplitNumbers | None]
+
+
+def compare_measured(
+    runs: Sequence[Measured], split: str
+) -> list[Comparison | RequestError]:
+    """Compare each run with each other, from what was measured of them.
+
+    Of the records no more is read than each run's up to the snapshots at which
+    accuracies match, in one pass for all pairs.
 
     Args:
-        scores_a: [member, example], such as `member_accessibility` of one collection.
-        scores_b: of the other; other members, the same examples in the same order.
-        level: wanted coverage of the intervals, in (0, 1).
+        runs: what was measured; the tests of all are used, whatever the split.
+        split: "train" or "test".
 
     Returns:
-        The comparison; values are NaN where undefined, intervals for fewer than two
-        members, those of disattenuated values for fewer than three.
-
-    Raises:
-        ValueError: the scores are not real with two axes, or of other examples.
-
-    Reference:
-        Spearman 1904; intervals by jackknife over the members of both, Arvesen 1969.
-
-    Example:
-        >>> a = np.array([[0.1, 0.5, 0.9, 0.6], [0.2, 0.4, 0.9, 0.7]])
-        >>> b = np.array([[0.3, 0.2, 0.8, 0.6], [0.1, 0.4, 0.9, 0.8]])
-        >>> found = compare_orders(a, b)
-        >>> round(found.pearson.estimate, 3), round(found.kendall, 3)
-        (0.954, 1.0)
-        >>> round(found.disattenuated_pearson.estimate, 3)
-        1.013
+        A comparison a pair, in the order of `itertools.combinations`, or why there is
+        none.
     """
-    a = require("scores_a", scores_a, "biuf", "member example").astype(float)
-    b = require("scores_b", scores_b, "biuf", "member example").astype(float)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"scores_b: wanted {a.shape[1]} examples, as in scores_a, got {b.shape[1]}"
-        )
-    alpha_a = _Jackknifed(cronbach_alpha(a), leave_one_out_alpha(a))
-    alpha_b = _Jackknifed(cronbach_alpha(b), leave_one_out_alpha(b))
-    pearson, spearman = _correlation(a, b, np.asarray), _correlation(a, b, ranks)
-    return OrderComparison(
-        pearson=pearson.interval(level),
-        spearman=spearman.interval(level),
-        kendall=order_correlation(a.mean(axis=0), b.mean(axis=0), "kendall"),
-        disattenuated_pearson=pearson.disattenuated(alpha_a, alpha_b).interval(level),
-        disattenuated_spearman=spearman.disattenuated(alpha_a, alpha_b).interval(level),
-        reliability_a=alpha_a.estimate,
-        reliability_b=alpha_b.estimate,
-    )
+    sides = [_Source(each, split) for each in runs]
+    planned = [_planned(a, b) for a, b in combinations(sides, 2)]
+    for pair in planned:
+        if isinstance(pair, _Pair):
+            pair.announce()
+    for side in sides:
+        side.read()
+    return [p.compared() if isinstance(p, _Pair) else p for p in planned]
 
 
 def match_snapshots(
@@ -249,165 +216,221 @@ def _nearest(accuracy: Float[np.ndarray, " snapshot"], wanted: float) -> int:
     return int(np.flatnonzero(gaps == gaps.min())[-1])
 
 
-class _Jackknifed(NamedTuple):
-    """A figure of one collection, whole and with each member left out."""
+class _Splits:
+    """The splits of a run, each measured when it is first asked for."""
 
-    estimate: float
-    without: Float[np.ndarray, " member"]
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._found: dict[str, SplitNumbers | None] = {}
 
-
-class _Correlation(NamedTuple):
-    """A figure of two collections, whole and with each member of either left out."""
-
-    estimate: float
-    without_a: Float[np.ndarray, " member_a"]
-    without_b: Float[np.ndarray, " member_b"]
-
-    def interval(self, level: float = 0.95) -> Interval:
-        """Add the variance over the members of both."""
-        return jackknife_interval(
-            self.estimate, self.without_a, self.without_b, level=level
-        )
-
-    def disattenuated(self, a: _Jackknifed, b: _Jackknifed) -> "_Correlation":
-        """Correct by reliabilities, each time by those of the members left in."""
-        pairs_a = zip(self.without_a, a.without, strict=True)
-        pairs_b = zip(self.without_b, b.without, strict=True)
-        return _Correlation(
-            disattenuated(self.estimate, a.estimate, b.estimate),
-            np.array([disattenuated(r, alpha, b.estimate) for r, alpha in pairs_a]),
-            np.array([disattenuated(r, a.estimate, alpha) for r, alpha in pairs_b]),
-        )
+    def __call__(self, split: str) -> SplitNumbers | None:
+        if split not in self._found:
+            self._found[split] = measure_split(self._run, split)
+        return self._found[split]
 
 
-def _correlation(
-    a: Float[np.ndarray, "member_a example"],
-    b: Float[np.ndarray, "member_b example"],
-    score: Callable[[np.ndarray], np.ndarray],
-) -> _Correlation:
-    """Correlate mean scores, whole and with each member of either left out."""
-    whole_a, whole_b = unit(score(a.mean(axis=0))), unit(score(b.mean(axis=0)))
-    return _Correlation(
-        float(np.clip(whole_a @ whole_b, -1, 1)),
-        np.array([unit(score(rest)) @ whole_b for rest in _leave_one_out(a)]),
-        np.array([unit(score(rest)) @ whole_a for rest in _leave_one_out(b)]),
-    )
+class _Source:
+    """What pairs use of one run on one split; its record is read once for all."""
+
+    def __init__(self, measured: Measured, split: str) -> None:
+        self.run, self.splits = measured
+        self.split = split
+        self.lasts: set[int] = set()
+        self._orders: dict[int, Float[np.ndarray, "member example"]] = {}
+        self._accuracies: dict[tuple[str, bytes], np.ndarray] = {}
+
+    def numbers(self, split: str) -> SplitNumbers:
+        """Return what was measured, refusing a run that has no order yet."""
+        numbers = self.splits(split)
+        if numbers is None or min(numbers.accuracy.shape) < 2:
+            sizes = self.run.usable(split).sizes
+            raise RequestError(
+                f"compare {self.run.name!r}: wanted at least 2 snapshots and 2 finite "
+                f"members in split {split!r}, got {sizes['snapshot']} and "
+                f"{sizes['member']}; resume or grow the run"
+            )
+        return numbers
+
+    def accuracy(
+        self, split: str, kept: Int[np.ndarray, " example"]
+    ) -> Float[np.ndarray, "snapshot member"]:
+        """Give the accuracies on the examples kept, which mostly are all."""
+        numbers = self.numbers(split)
+        if len(kept) == len(numbers.example_id):
+            return numbers.accuracy
+        key = split, kept.tobytes()
+        if key not in self._accuracies:
+            self._accuracies[key] = accuracy_on(self.run, split, kept)
+        return self._accuracies[key]
+
+    def read(self) -> None:
+        """Measure accessibilities up to the snapshots that pairs have announced."""
+        if self.lasts:
+            earlier = self.lasts - {len(self.numbers(self.split).epoch) - 1}
+            self._orders = truncated_orders(self.run, self.split, earlier)
+
+    def order(self, last: int) -> Float[np.ndarray, "member example"]:
+        """Give each member's accessibilities up to a snapshot."""
+        return self._orders.get(last, self.numbers(self.split).order)
 
 
-def _leave_one_out(
-    scores: Float[np.ndarray, "member example"],
-) -> Iterator[Float[np.ndarray, " example"]]:
-    """Give the mean scores without each member, from the sum of all."""
-    total, left = scores.sum(axis=0), max(len(scores) - 1, 1)
-    for own in scores:
-        yield (total - own) / left
+class _Side(NamedTuple):
+    """A run and the examples of it that the other has, too."""
+
+    source: _Source
+    kept: Int[np.ndarray, " example"]
+    kept_test: Int[np.ndarray, " example"]
+
+    @property
+    def numbers(self) -> SplitNumbers:
+        return self.source.numbers(self.source.split)
+
+    @property
+    def accuracy(self) -> Float[np.ndarray, "snapshot member"]:
+        return self.source.accuracy(self.source.split, self.kept)
+
+    def order(self, last: int | None = None) -> Float[np.ndarray, "member example"]:
+        """Give each member's accessibilities of these examples, up to a snapshot."""
+        every = self.numbers.order if last is None else self.source.order(last)
+        return every[:, self.kept]
+
+    def tested(
+        self,
+    ) -> tuple[Int[np.ndarray, " common"], Float[np.ndarray, " common"]]:
+        """Give the snapshots that were also tested, and their mean test accuracies.
+
+        Step 0 is no candidate for a match: no example has been learned there.
+        """
+        own, test = self.numbers, self.source.numbers("test")
+        _, at, tested = np.intersect1d(own.step, test.step, return_indices=True)
+        if not len(at):
+            raise RequestError(
+                "compare: wanted snapshots of this split and of 'test' at common "
+                f"steps, got steps {own.step.tolist()} and {test.step.tolist()}; "
+                "compare 'test'"
+            )
+        trained = own.epoch[at] > 0
+        chosen = trained if trained.any() else ~trained
+        accuracy = self.source.accuracy("test", self.kept_test).mean(axis=1)
+        return at[chosen], accuracy[tested[chosen]]
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
-    """What one run holds of the common examples."""
+class _Pair:
+    """Two runs that can be compared, and where they are equally accurate."""
 
-    correct: Bool[np.ndarray, "snapshot member example"]
-    step: Shaped[np.ndarray, " snapshot"]
-    epoch: Shaped[np.ndarray, " snapshot"]
-    seed: Shaped[np.ndarray, " member"]
+    a: _Side
+    b: _Side
+    last_a: int
+    last_b: int
+    accuracy_a: float
+    accuracy_b: float
 
-    def order(self, last: int | None = None) -> Float[np.ndarray, "member example"]:
-        """Give each member's accessibility, up to a snapshot and with it."""
-        kept = slice(None if last is None else last + 1)
-        return member_accessibility(self.correct[kept], epoch_weights(self.epoch[kept]))
+    @property
+    def gap(self) -> float:
+        return abs(self.accuracy_a - self.accuracy_b)
 
+    @property
+    def decided(self) -> bool:
+        # A gap of exactly 2 points is not more than that, whatever rounding says.
+        return self.gap <= MATCHED_GAP + 1e-12
 
-def _joined(run_a: Run, run_b: Run, split: str) -> tuple[_Side, _Side]:
-    """Read what two runs hold of the examples they share, in the same order."""
-    a, b = _correct(run_a, split), _correct(run_b, split)
-    _, at_a, at_b = np.intersect1d(
-        a["example_id"].values, b["example_id"].values, return_indices=True
-    )
-    if len(at_a) < 3:
-        raise RequestError(
-            f"compare {run_a.name!r} with {run_b.name!r}: wanted at least 3 common "
-            f"examples in split {split!r}, got {len(at_a)}; compare runs of one data "
-            "source"
+    def announce(self) -> None:
+        """Name the snapshots up to which accessibilities will be wanted."""
+        if self.decided:
+            self.a.source.lasts.add(self.last_a)
+            self.b.source.lasts.add(self.last_b)
+
+    def compared(self) -> Comparison:
+        """Compare what was read."""
+        a, b = self.a, self.b
+        return Comparison(
+            **vars(compare_orders(a.order(), b.order())),
+            name_a=a.source.run.name,
+            name_b=b.source.run.name,
+            split=a.source.split,
+            examples=len(a.kept),
+            members_a=a.numbers.members,
+            members_b=b.numbers.members,
+            accuracy_a=float(a.accuracy[-1].mean()),
+            accuracy_b=float(b.accuracy[-1].mean()),
+            shared_streams=bool(np.isin(a.numbers.seed, b.numbers.seed).any()),
+            matched=self._matched(),
+            against=a.source.run.labels,
         )
-    label_a = run_a.record(split)["label"].values[at_a]
-    label_b = run_b.record(split)["label"].values[at_b]
-    if different := np.count_nonzero(label_a != label_b):
-        raise RequestError(
-            f"compare {run_a.name!r} with {run_b.name!r}: wanted equal labels in split "
-            f"{split!r}, got {different} of {len(at_a)} different; compare runs of one "
-            "data source with the same labels"
+
+    def _matched(self) -> MatchedAccuracy:
+        a, b = self.a.numbers, self.b.numbers
+        return MatchedAccuracy(
+            step_a=int(a.step[self.last_a]),
+            step_b=int(b.step[self.last_b]),
+            epoch_a=float(a.epoch[self.last_a]),
+            epoch_b=float(b.epoch[self.last_b]),
+            accuracy_a=self.accuracy_a,
+            accuracy_b=self.accuracy_b,
+            gap=self.gap,
+            decided=self.decided,
+            spearman=self._spearman() if self.decided else undefined(),
         )
-    return _side(a, at_a), _side(b, at_b)
+
+    def _spearman(self) -> Interval:
+        """Correlate the ranks of mean scores up to the matched snapshots."""
+        a, b = self.a.order(self.last_a), self.b.order(self.last_b)
+        return correlated(a, b, ranks).interval(scale=FISHER)
 
 
-def _correct(run: Run, split: str) -> xr.DataArray:
-    """Read a run's correctness, refusing one that has no order yet."""
-    correct = run.correct(split)
-    snapshots, members = correct.sizes["snapshot"], correct.sizes["member"]
-    if snapshots < 2 or members < 2:
-        raise RequestError(
-            f"compare {run.name!r}: wanted at least 2 snapshots and 2 finite members "
-            f"in split {split!r}, got {snapshots} and {members}; resume or grow the run"
-        )
-    return correct
+def _planned(a: _Source, b: _Source) -> _Pair | RequestError:
+    """Find what two runs have in common and where they match, or why they do not."""
+    try:
+        _refuse_itself(a.run, b.run)
+        kept, tested = (_joined(a, b, split) for split in (a.split, "test"))
+        sides = _Side(a, kept[0], tested[0]), _Side(b, kept[1], tested[1])
+        return _paired(*sides)
+    except RequestError as error:
+        return error
 
 
-def _side(correct: xr.DataArray, kept: Int[np.ndarray, " example"]) -> _Side:
-    """Keep some examples."""
-    return _Side(
-        np.asarray(correct.values, bool)[:, :, kept],
-        correct["step"].values,
-        correct["epoch"].values,
-        correct["seed"].values,
-    )
-
-
-def _matched(a: _Side, b: _Side, test_a: _Side, test_b: _Side) -> MatchedAccuracy:
-    """Compare up to the snapshots at which test accuracies match."""
-    tested_a, accuracy_a = _tested(a, test_a)
-    tested_b, accuracy_b = _tested(b, test_b)
+def _paired(a: _Side, b: _Side) -> _Pair:
+    """Match the accuracies of two runs."""
+    (tested_a, accuracy_a), (tested_b, accuracy_b) = a.tested(), b.tested()
     pair_a, pair_b = match_snapshots(accuracy_a, accuracy_b)
-    last_a, last_b = int(tested_a[pair_a]), int(tested_b[pair_b])
-    gap = float(abs(accuracy_a[pair_a] - accuracy_b[pair_b]))
-    # A gap of exactly 2 points is not more than that, whatever rounding says.
-    decided = gap <= MATCHED_GAP + 1e-12
-    return MatchedAccuracy(
-        step_a=int(a.step[last_a]),
-        step_b=int(b.step[last_b]),
-        epoch_a=float(a.epoch[last_a]),
-        epoch_b=float(b.epoch[last_b]),
+    return _Pair(
+        a,
+        b,
+        last_a=int(tested_a[pair_a]),
+        last_b=int(tested_b[pair_b]),
         accuracy_a=float(accuracy_a[pair_a]),
         accuracy_b=float(accuracy_b[pair_b]),
-        gap=gap,
-        decided=decided,
-        spearman=_spearman(a.order(last_a), b.order(last_b)) if decided else _UNDECIDED,
     )
 
 
-def _spearman(
-    a: Float[np.ndarray, "member_a example"], b: Float[np.ndarray, "member_b example"]
-) -> Interval:
-    """Correlate the ranks of mean scores."""
-    return _correlation(a, b, ranks).interval()
-
-
-def _tested(
-    side: _Side, test: _Side
-) -> tuple[Int[np.ndarray, " common"], Float[np.ndarray, " common"]]:
-    """Give the snapshots that were also tested, and their mean test accuracies.
-
-    Step 0 is no candidate for a match: no example has been learned there.
-    """
-    _, own, tested = np.intersect1d(side.step, test.step, return_indices=True)
-    if not len(own):
+def _refuse_itself(run_a: Run, run_b: Run) -> None:
+    if Path(run_a.path).resolve() == Path(run_b.path).resolve():
         raise RequestError(
-            "compare: wanted snapshots of this split and of 'test' at common steps, "
-            f"got steps {side.step.tolist()} and {test.step.tolist()}; compare 'test'"
+            f"compare {run_a.name!r} with itself: {run_a.path} is given twice; name "
+            "two runs"
         )
-    trained = side.epoch[own] > 0
-    chosen = trained if trained.any() else ~trained
-    return own[chosen], test.correct[tested[chosen]].mean(axis=(1, 2))
+
+
+def _joined(
+    source_a: _Source, source_b: _Source, split: str
+) -> tuple[Int[np.ndarray, " example"], Int[np.ndarray, " example"]]:
+    """Find where the examples stand that two runs share, in the same order."""
+    a, b = source_a.numbers(split), source_b.numbers(split)
+    _, at_a, at_b = np.intersect1d(a.example_id, b.example_id, return_indices=True)
+    names = f"compare {source_a.run.name!r} with {source_b.run.name!r}"
+    if len(at_a) < 3:
+        raise RequestError(
+            f"{names}: wanted at least 3 common examples in split {split!r}, got "
+            f"{len(at_a)}; compare runs of one data source"
+        )
+    if different := np.count_nonzero(a.label[at_a] != b.label[at_b]):
+        raise RequestError(
+            f"{names}: wanted equal labels in split {split!r}, got {different} of "
+            f"{len(at_a)} different; compare runs of one data source with the same "
+            "labels"
+        )
+    return at_a, at_b
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,11 +1,30 @@
 """How often members are right on examples that they were not trained on."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.inputs import Array, Run, require, takes_run
+from jaxorder.errors import RequestError
 
 
+def _read(run: Run, split: str) -> dict[str, Any]:
+    usable = run.usable(split)
+    if "trained_on" not in usable:
+        raise RequestError(
+            f"held_out_accuracy of {run.name!r}: wanted members that were trained on "
+            f"examples of their own, got none in split {split!r}; give split='train' "
+            "of a run with subsets, folds or parts"
+        )
+    return {
+        "correct": np.asarray(run.correct(split)[-1].values, bool),
+        "trained_on": usable["trained_on"].values,
+        "groups": usable["subset"].values if "subset" in usable.coords else None,
+    }
+
+
+@takes_run(_read)
 def held_out_accuracy(
     correct: Bool[Array, "member example"],
     trained_on: Bool[Array, "_ _"],
@@ -18,7 +37,8 @@ def held_out_accuracy(
     are, a low one must be memorised.
 
     Args:
-        correct: bool [member, example], at one snapshot.
+        correct: bool [member, example], at one snapshot; or a run with `split="train"`,
+            of which the last snapshot, and what it recorded of the others.
         trained_on: bool [member, example], as the record holds it.
         groups: [member], such as each member's share of the training examples; the
             mean is taken within a group first, so that groups count alike. None: all

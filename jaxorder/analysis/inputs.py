@@ -1,9 +1,19 @@
-"""What the analysis accepts: arrays of any library, runs of any maker, checked once."""
+"""What the analysis accepts: arrays of any library, runs and their folders.
 
-from typing import Any, Protocol, runtime_checkable
+What is asked of a run is read from it and counted as the report counts it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from os import PathLike
+from pathlib import Path
+from typing import Any, ParamSpec, Protocol, TypeVar, overload, runtime_checkable
 
 import numpy as np
 import xarray as xr
+
+from jaxorder.errors import RequestError
+from jaxorder.run.study import open_run
 
 _KINDS = {"b": "bool", "iu": "integer", "biuf": "real", "biufOSU": "plain"}
 
@@ -30,8 +40,28 @@ class Run(Protocol):
     """A collection of members and what they predicted, as `jaxorder.open_run` gives."""
 
     @property
+    def path(self) -> Path:
+        """Where it lies."""
+        ...
+
+    @property
     def name(self) -> str:
         """What reports call the collection."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What the members are: `network`, or another `learner`."""
+        ...
+
+    @property
+    def time_axis(self) -> str:
+        """What the record's `epoch` counts."""
+        ...
+
+    @property
+    def time_unit(self) -> str:
+        """What one moment of it is called, before its number."""
         ...
 
     @property
@@ -41,6 +71,10 @@ class Run(Protocol):
 
     def record(self, split: str) -> xr.Dataset:
         """Everything recorded about a split, `prediction` and `label` at least."""
+        ...
+
+    def usable(self, split: str) -> xr.Dataset:
+        """The record at committed snapshots, of members that stayed finite."""
         ...
 
     def correct(self, split: str) -> xr.DataArray:
@@ -73,3 +107,84 @@ def require(name: str, values: Array, kinds: str, axes: str) -> np.ndarray:
             f"empty, got {array.dtype} of shape {array.shape}"
         )
     return array
+
+
+# ---- runs in the place of arrays
+
+
+def opened(run: Run | str | PathLike[str]) -> Run:
+    """Open a run that is named by its folder; return one that is open.
+
+    Args:
+        run: a run, or its folder.
+
+    Raises:
+        RequestError: the folder is no run's.
+    """
+    return open_run(Path(run)) if isinstance(run, str | PathLike) else run
+
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R", covariant=True)
+
+
+@runtime_checkable
+class OfArraysOrRun(Protocol[_P, _R]):
+    """A measure of arrays that takes a run, or its folder, in their place."""
+
+    @overload
+    def __call__(
+        self, run: Run | str | PathLike[str], /, *, split: str = "test", **given: Any
+    ) -> _R: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
+
+
+def takes_run(
+    read: Callable[[Run, str], Mapping[str, Any]],
+) -> Callable[[Callable[_P, _R]], OfArraysOrRun[_P, _R]]:
+    """Let a measure of arrays take a run, or its folder, in their place.
+
+    Args:
+        read: gives the measure's arguments for a run and a split. Those given by name
+            beside the run have precedence.
+
+    Returns:
+        What to decorate the measure with.
+    """
+
+    def decorate(measure: Callable[_P, _R]) -> OfArraysOrRun[_P, _R]:
+        called: Callable[..., _R] = measure
+
+        @wraps(measure)
+        def measured(*args: Any, **given: Any) -> _R:
+            if not (args and isinstance(args[0], Run | str | PathLike)):
+                return called(*args, **given)
+            split = given.pop("split", "test")
+            found = read(_begun(opened(args[0]), split), split)
+            return called(**{**found, **given})
+
+        return measured
+
+    return decorate
+
+
+def _begun(run: Run, split: str) -> Run:
+    """Refuse a run that has nothing to measure yet."""
+    sizes = run.correct(split).sizes
+    if not (sizes["snapshot"] and sizes["member"]):
+        raise RequestError(
+            f"{run.name!r}: wanted a snapshot and a finite member in split {split!r}, "
+            f"got {sizes['snapshot']} and {sizes['member']}; resume the run"
+        )
+    return run
+
+
+def read_correct(run: Run, split: str) -> dict[str, Any]:
+    """Read what is correct at each snapshot, of the members that stayed finite."""
+    return {"correct": np.asarray(run.correct(split).values, bool)}
+
+
+def read_prediction(run: Run, split: str) -> dict[str, Any]:
+    """Read what is predicted at each snapshot by the members that stayed finite."""
+    return {"prediction": run.usable(split)["prediction"].values}

@@ -4,12 +4,22 @@ Resampling members with replacement is not offered: a duplicate agrees with itse
 the naive bootstrap biases every agreement upwards. The jackknife has no duplicates.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import t as student_t
+
+from jaxorder.analysis.scales import PLAIN, Scale
+
+# Of fewer members the spread is hardly known: Student's t alone makes the interval of
+# two 13 standard errors wide to each side, and that of four still 3.
+FEWEST = 5
+# Two digits would make the ends of a narrower interval look alike.
+_NARROW = 0.02
+_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,8 @@ class Interval:
         high: upper end of the interval; NaN where it is undefined.
         standard_error: standard error of the estimate.
         level: how often such an interval is to cover the truth, in (0, 1).
+        units: how many were left out in turn (members, mostly; of the smallest
+            collection, where there are several); 0 where none were.
     """
 
     estimate: float
@@ -29,6 +41,62 @@ class Interval:
     high: float
     standard_error: float = float("nan")
     level: float = 0.95
+    units: int = 0
+
+    def __str__(self) -> str:
+        """Return the estimate and its interval as a person reads them."""
+        return self.text()
+
+    def text(self, digits: int = 2) -> str:
+        """Write the estimate with its interval in brackets, finer where it is narrow.
+
+        Args:
+            digits: after the point, at least.
+
+        Example:
+            >>> str(Interval(0.5, 0.4, 0.6)), str(Interval(0.991, 0.988, 0.994))
+            ('0.50 [0.40, 0.60]', '0.991 [0.988, 0.994]')
+            >>> nan = float("nan")
+            >>> str(Interval(nan, nan, nan)), str(Interval(nan, nan, nan, units=3))
+            ('undefined', 'undefined (3 members)')
+            >>> str(Interval(0.5, nan, nan, units=2))
+            '0.50, interval undefined (2 members)'
+        """
+        if math.isnan(self.estimate):
+            return f"undefined{self._few()}"
+        if math.isnan(self.low):
+            return f"{rounded(self.estimate, digits)}, interval undefined{self._few()}"
+        if self.high - self.low < _NARROW:
+            digits = max(digits, 3)
+        low, high = rounded(self.low, digits), rounded(self.high, digits)
+        return f"{rounded(self.estimate, digits)} [{low}, {high}]"
+
+    def _few(self) -> str:
+        """Name the members where they are too few for an interval."""
+        if not 0 < self.units < FEWEST:
+            return ""
+        return f" ({self.units} member{'' if self.units == 1 else 's'})"
+
+
+def rounded(value: float, digits: int) -> str:
+    """Write a number with so many digits, and no sign before a zero.
+
+    Example:
+        >>> rounded(0.876, 2), rounded(-0.001, 2)
+        ('0.88', '0.00')
+    """
+    # adding 0 turns a rounded -0.00 into 0.00
+    return f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def undefined(units: int = 0) -> Interval:
+    """Return an interval of a statistic that is undefined.
+
+    Args:
+        units: how many members there are.
+    """
+    nan = float("nan")
+    return Interval(nan, nan, nan, units=units)
 
 
 def jackknife(
@@ -124,7 +192,11 @@ def jackknife_two_way(
 
 
 def jackknife_interval(
-    estimate: float, *left_out: Float[np.ndarray, " _"], level: float = 0.95
+    estimate: float,
+    *left_out: Float[np.ndarray, " _"],
+    level: float = 0.95,
+    scale: Scale = PLAIN,
+    fewest: int = 2,
 ) -> Interval:
     """Turn leave-one-out values into an interval, for those who have them cheaply.
 
@@ -134,18 +206,22 @@ def jackknife_interval(
             collection, those of another, blocks of examples), the statistic with
             each unit of it left out.
         level: wanted coverage, in (0, 1).
+        scale: the scale on which the interval is symmetric, and the range that it
+            stays in. Where a value lies at the very end of the range, where a scale
+            is infinite, the plain scale is taken and the interval cut.
+        fewest: units that each source needs for an interval, at least 2.
 
     Returns:
         The estimate plus and minus the standard error times Student's t; variances
         of the sources add, and the degrees of freedom are those of the smallest
-        source. The ends are NaN where a source has fewer than two units or a value
-        is NaN.
+        source. The ends are NaN where a source has too few units or a value is NaN.
+        The standard error is on the plain scale.
 
     Raises:
         ValueError: `level` is not in (0, 1).
 
     Reference:
-        Tukey 1958; several samples: Arvesen 1969.
+        Tukey 1958; several samples: Arvesen 1969; on a scale: Miller 1974.
 
     Example:
         >>> found = jackknife_interval(2.0, np.array([1.0, 2.0, 3.0]))
@@ -155,9 +231,30 @@ def jackknife_interval(
     if not 0 < level < 1:
         raise ValueError(f"level: wanted a share between 0 and 1, got {level}")
     units = min(len(values) for values in left_out)
-    if units < 2:
+    if units < max(fewest, 2):
         nan = float("nan")
-        return Interval(float(estimate), nan, nan, nan, level)
-    error = float(np.sqrt(sum((len(v) - 1) * v.var() for v in left_out)))
-    reach = float(student_t.ppf((1 + level) / 2, units - 1)) * error
-    return Interval(float(estimate), estimate - reach, estimate + reach, error, level)
+        return Interval(float(estimate), nan, nan, nan, level, units)
+    reach = float(student_t.ppf((1 + level) / 2, units - 1))
+    low, high = _ends(float(estimate), left_out, reach, scale)
+    return Interval(float(estimate), low, high, _error(left_out), level, units)
+
+
+def _ends(
+    estimate: float,
+    left_out: tuple[Float[np.ndarray, " _"], ...],
+    reach: float,
+    scale: Scale,
+) -> tuple[float, float]:
+    """Go so many standard errors down and up on a scale, and return from there."""
+    centre = float(scale.forward(np.array(estimate)))
+    turned = tuple(scale.forward(values) for values in left_out)
+    if not all(np.isfinite(values).all() for values in (centre, *turned)):
+        scale, centre, turned = scale.cut(), estimate, left_out
+    error = reach * _error(turned)
+    low, high = scale.back(np.array([centre - error, centre + error]))
+    return (float(low), float(high)) if np.isfinite([low, high]).all() else (_NAN, _NAN)
+
+
+def _error(left_out: tuple[Float[np.ndarray, " _"], ...]) -> float:
+    """Give the jackknife's standard error; variances of the sources add."""
+    return float(np.sqrt(sum((len(v) - 1) * v.var() for v in left_out)))

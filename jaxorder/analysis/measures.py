@@ -2,6 +2,10 @@
 
 The axes are always in the order snapshot, member, example. `correct` is
 `prediction == label`.
+
+In place of its arrays each measure takes a run, or its folder, and a `split` ("test"
+unless another is named): of the committed snapshots, of the members that stayed finite,
+with the weights that reports use.
 """
 
 from typing import Any, NamedTuple
@@ -9,7 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int, Integer, Shaped
 
-from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.inputs import (
+    Array,
+    Run,
+    read_correct,
+    read_prediction,
+    require,
+    takes_run,
+)
 
 # TPA lies on a grid of step 1/N; a spread below this is rounding, not disagreement.
 _ROUNDING = 1e-12
@@ -29,13 +40,30 @@ class Learned(NamedTuple):
     learned: Bool[np.ndarray, "member example"]
 
 
+def read_weighted(run: Run, split: str) -> dict[str, Any]:
+    """Read what is correct at each snapshot, and what each snapshot weighs."""
+    epoch = run.correct(split)["epoch"].values
+    return {**read_correct(run, split), "weights": epoch_weights(epoch)}
+
+
+def read_scores(run: Run, split: str) -> dict[str, Any]:
+    """Read each member's accessibility of each example."""
+    return {"scores": member_accessibility(run, split=split)}
+
+
+def _read_agreement(run: Run, split: str) -> dict[str, Any]:
+    tpa = tp_agreement(run, split=split)
+    return {"tpa": tpa, "members": run.correct(split).sizes["member"]}
+
+
+@takes_run(read_correct)
 def tp_agreement(
     correct: Bool[Array, "*batch member example"],
 ) -> Float[np.ndarray, "*batch example"]:
     """Measure the share of members that classify each example correctly.
 
     Args:
-        correct: bool [..., member, example].
+        correct: bool [..., member, example]; or a run, of which every snapshot.
 
     Returns:
         float64 [..., example] in [0, 1]: exactly k / N for k of N members. Its mean
@@ -55,6 +83,7 @@ def tp_agreement(
     return np.count_nonzero(array, axis=-2) / array.shape[-2]
 
 
+@takes_run(read_prediction)
 def classification_agreement(
     prediction: Integer[Array, "*batch member example"],
 ) -> Float[np.ndarray, "*batch example"]:
@@ -64,9 +93,9 @@ def classification_agreement(
     time, and the cost does not grow with the number of classes.
 
     Args:
-        prediction: integer [..., member, example]. In uint8 and uint16 the largest
-            value (255, 65535) is the record's fill, "not recorded", and no answer:
-            the share is of the members that answered.
+        prediction: integer [..., member, example]; or a run, of which every snapshot.
+            In uint8 and uint16 the largest value (255, 65535) is the record's fill,
+            "not recorded", and no answer: the share is of the members that answered.
 
     Returns:
         float64 [..., example] in [1 / N, 1]; NaN where no member answered.
@@ -90,14 +119,15 @@ def classification_agreement(
     return shares
 
 
+@takes_run(read_prediction)
 def common_prediction(
     prediction: Integer[Array, "*batch member example"],
 ) -> Integer[np.ndarray, "*batch example"]:
     """Find the commonest answer to each example; ties go to the smaller class.
 
     Args:
-        prediction: integer [..., member, example]; the fill of uint8 and uint16
-            ("not recorded") is no answer.
+        prediction: integer [..., member, example]; or a run, of which every snapshot.
+            The fill of uint8 and uint16 ("not recorded") is no answer.
 
     Returns:
         The class, of the same dtype, [..., example]; the fill where no member
@@ -152,6 +182,7 @@ def _answered(
     return np.ones(prediction.shape, bool)
 
 
+@takes_run(read_weighted)
 def accessibility(
     correct: Bool[Array, "snapshot member example"],
     weights: Float[Array, " snapshot"] | None = None,
@@ -159,9 +190,11 @@ def accessibility(
     """Measure how early, and how surely, the members learn each example.
 
     Args:
-        correct: bool [snapshot, member, example].
+        correct: bool [snapshot, member, example]; or a run.
         weights: [snapshot], not negative, of any sum above 0, such as
-            `epoch_weights(epoch)`; None is the plain mean over the snapshots given.
+            `epoch_weights(epoch)`. None is the plain mean over the snapshots given,
+            step 0 among them; of a run it is `epoch_weights`, which leave it out, as
+            `scores` and reports do.
 
     Returns:
         float64 [example] in [0, 1]: the mean over snapshots of the TP-agreement.
@@ -183,6 +216,7 @@ def accessibility(
     return _shares(weights, len(array)) @ tp_agreement(array)
 
 
+@takes_run(read_weighted)
 def member_accessibility(
     correct: Bool[Array, "snapshot member example"],
     weights: Float[Array, " snapshot"] | None = None,
@@ -190,7 +224,7 @@ def member_accessibility(
     """Measure each member's own accessibility of each example.
 
     Args:
-        correct: bool [snapshot, member, example].
+        correct: bool [snapshot, member, example]; or a run.
         weights: [snapshot], as for `accessibility`.
 
     Returns:
@@ -269,6 +303,7 @@ def epoch_weights(
     return weights
 
 
+@takes_run(_read_agreement)
 def bimodality(
     tpa: Float[Array, "*batch example"], members: int | None = None
 ) -> Float[Any, "*batch"]:
@@ -278,7 +313,7 @@ def bimodality(
     between 0.3 and 0.7, and look at the histogram.
 
     Args:
-        tpa: [..., example], TP-agreement in [0, 1].
+        tpa: [..., example], TP-agreement in [0, 1]; or a run, of which every snapshot.
         members: how many members `tpa` is a share of, where known. The TP-agreement
             of one member is two-valued whatever it learned, so 1 gives NaN; the
             values alone cannot tell one member from members that all agree.
@@ -311,13 +346,14 @@ def bimodality(
     return (standard**4).mean(axis=-1) - (standard**3).mean(axis=-1) ** 2
 
 
+@takes_run(read_correct)
 def fleiss_kappa(
     correct: Bool[Array, "*batch member example"],
 ) -> Float[Any, "*batch"]:
     """Measure how far members agree on what is correct, beyond what chance gives.
 
     Args:
-        correct: bool [..., member, example].
+        correct: bool [..., member, example]; or a run, of which every snapshot.
 
     Returns:
         (N V / (p q) - 1) / (N - 1), [...] (a scalar for two axes), with V the
@@ -348,11 +384,12 @@ def fleiss_kappa(
     return ((members * tpa.var(axis=-1) / chance - 1) / (members - 1))[()]
 
 
+@takes_run(read_correct)
 def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned:
     """Find the snapshot from which each member stays correct to the end.
 
     Args:
-        correct: bool [snapshot, member, example].
+        correct: bool [snapshot, member, example]; or a run.
 
     Returns:
         `snapshot` int [member, example], and the mask `learned` bool
@@ -376,6 +413,7 @@ def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned
     return Learned(len(array) - np.count_nonzero(stays, axis=0), array[-1].copy())
 
 
+@takes_run(read_correct)
 def forgetting_events(
     correct: Bool[Array, "snapshot member example"],
 ) -> Int[np.ndarray, "member example"]:
@@ -387,7 +425,7 @@ def forgetting_events(
     Compare counts only under one schedule of snapshots.
 
     Args:
-        correct: bool [snapshot, member, example].
+        correct: bool [snapshot, member, example]; or a run.
 
     Returns:
         int [member, example], from 0 to half the number of snapshots.

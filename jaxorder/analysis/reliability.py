@@ -6,12 +6,16 @@ import numpy as np
 from jaxtyping import Float
 
 from jaxorder.analysis.correlation import unit
-from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.inputs import Array, require, takes_run
+from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval, undefined
+from jaxorder.analysis.measures import read_scores
+from jaxorder.analysis.scales import ALPHA
 
 # A standard deviation below this share of the scores is rounding.
 _ROUNDING = 1e-10
 
 
+@takes_run(read_scores)
 def cronbach_alpha(scores: Float[Array, "member example"]) -> float:
     """Measure the reliability of the mean of the members' scores.
 
@@ -22,7 +26,8 @@ def cronbach_alpha(scores: Float[Array, "member example"]) -> float:
     halves' correlation where the halves vary alike, else it is a little less.
 
     Args:
-        scores: [member, example], such as `member_accessibility`.
+        scores: [member, example], such as `member_accessibility`; or a run, of which
+            these.
 
     Returns:
         Alpha, at most 1, negative where members contradict each other. NaN for fewer
@@ -44,13 +49,14 @@ def cronbach_alpha(scores: Float[Array, "member example"]) -> float:
     return float(_alpha(np.array(own), np.array(whole), len(array), _floor(array)))
 
 
+@takes_run(read_scores)
 def leave_one_out_alpha(
     scores: Float[Array, "member example"],
 ) -> Float[np.ndarray, " member"]:
     """Measure Cronbach's alpha with each member left out, at the cost of one.
 
     Args:
-        scores: [member, example].
+        scores: [member, example]; or a run, of which `member_accessibility`.
 
     Returns:
         float64 [member]; NaN where undefined, as for two members.
@@ -75,13 +81,50 @@ def leave_one_out_alpha(
     return _alpha(own.sum() - own, rest, len(array) - 1, _floor(array))
 
 
+@takes_run(read_scores)
+def order_reliability(
+    scores: Float[Array, "member example"], level: float = 0.95
+) -> Interval:
+    """Measure the reliability of an order, with its uncertainty over members.
+
+    Args:
+        scores: [member, example], such as `member_accessibility`; or a run, of which
+            these.
+        level: wanted coverage of the interval, in (0, 1).
+
+    Returns:
+        Cronbach's alpha, with the jackknife's interval, which never exceeds 1. No
+        interval for fewer than 5 members; of so few, a negative alpha says nothing
+        either and is NaN.
+
+    Raises:
+        ValueError: `scores` are not real with two axes.
+
+    Reference:
+        Cronbach 1951; the interval on the scale ln(1 - alpha): Bonett 2002.
+
+    Example:
+        >>> scores = np.array([[0.1, 0.5, 0.9], [0.2, 0.4, 0.9], [0.1, 0.7, 0.8]])
+        >>> print(order_reliability(scores))
+        0.96, interval undefined (3 members)
+        >>> print(order_reliability(scores * np.array([[1], [-1], [1]])))
+        undefined (3 members)
+    """
+    alpha, members = cronbach_alpha(scores), len(np.asarray(scores))
+    if members < FEWEST and not alpha >= 0:
+        return undefined(members)
+    left_out = leave_one_out_alpha(scores)
+    return jackknife_interval(alpha, left_out, level=level, scale=ALPHA, fewest=FEWEST)
+
+
+@takes_run(read_scores)
 def split_half(
     scores: Float[Array, "member example"], splits: int = 100, seed: int = 0
 ) -> float:
     """Correlate the mean scores of random halves of the members.
 
     Args:
-        scores: [member, example].
+        scores: [member, example]; or a run, of which `member_accessibility`.
         splits: how many random splits are averaged, at least 1.
         seed: of the splits.
 

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from jaxorder.analysis.held_out import held_out_accuracy
-from jaxorder.analysis.inputs import Run
+from jaxorder.analysis.inputs import Run, opened
 from jaxorder.analysis.measures import (
     accessibility,
     classification_agreement,
@@ -22,12 +22,12 @@ from jaxorder.analysis.measures import (
 from jaxorder.errors import RequestError
 
 
-def scores(run: Run, split: str = "test") -> pd.DataFrame:
+def scores(run: Run | str | os.PathLike[str], split: str = "test") -> pd.DataFrame:
     """Score each example by what the members that stayed finite made of it.
 
     Args:
-        run: a run, as `jaxorder.open_run` gives.
-        split: "train", "test" or an evaluation's name.
+        run: a run, as `jaxorder.open_run` gives, or its folder.
+        split: "train" or "test".
 
     Returns:
         A frame with one row an example and the columns
@@ -53,6 +53,7 @@ def scores(run: Run, split: str = "test") -> pd.DataFrame:
         After Hacohen et al. 2020; forgetting after Toneva et al. 2019, at snapshots;
         area under the margin after Pleiss et al. 2020, in evaluation mode.
     """
+    run = opened(run)
     record, found = run.record(split), run.correct(split)
     if not (found.sizes["snapshot"] and found.sizes["member"]):
         raise RequestError(

@@ -23,6 +23,7 @@ from jaxorder.config import SCHEMA, study_asked
 from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_line
 
 if TYPE_CHECKING:
+    from jaxorder.analysis import Results
     from jaxorder.run.folder import Run
 
 
@@ -166,31 +167,37 @@ def grow(
 
 def _conclude(path: Path, runs: list["Run"], as_json: bool) -> None:
     """Write the report of a finished study and print its summary."""
-    from jaxorder.report import pairs, summary, write_report
+    from jaxorder.report import report
 
-    page = write_report([path])
-    rows, compared = summary(runs), pairs(runs)
+    file, page = report([path])
     if as_json:
-        _print_json(_summary_document(path, page, rows, compared))
+        _print_json(_summary_document(path, file, page.results))
     else:
-        tables.print_summary(rows, compared)
-        print(f"report: {page}")
+        tables.print_summary(page.results.summary, page.results.pairs_of("test"))
+        print(f"report: {file}")
 
 
-def _summary_document(path: Path, page: Path, rows: Any, compared: Any) -> dict:
+def _summary_document(path: Path, page: Path, results: "Results") -> dict[str, Any]:
     from jaxorder.cli.documents import plain
 
     return {
         "path": str(path),
         "report": str(page),
-        "runs": [plain(row) for row in rows],
-        "pairs": [plain(row) for row in compared],
+        "runs": [plain(row.to_dict()) for row in results.summary],
+        "pairs": [plain(row) for row in results.pairs_of("test")],
     }
 
 
 @app.command
-def report(*paths: Path, out: Path | None = None, against: Against = "label") -> None:
+def report(
+    *paths: Path,
+    out: Path | None = None,
+    against: Against = "label",
+    json: Json = False,
+) -> None:
     """Write the report of studies or runs, also of unfinished ones.
+
+    As JSON, every number behind the page.
 
     Parameters
     ----------
@@ -202,11 +209,17 @@ def report(*paths: Path, out: Path | None = None, against: Against = "label") ->
         What counts as right where labels were changed: what was trained towards, or
         the original.
     """
-    from jaxorder.report import write_report
+    from jaxorder.cli.documents import plain
+    from jaxorder.report import report as write
+    from jaxorder.report.document import document
 
     if not paths:
         raise RequestError("report: name the folder of a study or a run")
-    print(f"report: {write_report(paths, out, against)}")
+    file, page = write(paths, out, against)
+    if json:
+        _print_json({"report": str(file), **plain(document(page))})
+    else:
+        print(f"report: {file}")
 
 
 @app.command
@@ -265,11 +278,12 @@ def compare(
     from jaxorder.run.study import open_run
 
     runs = [open_run(path).against(against) for path in (a, b)]
-    found = compare_runs(*runs, split=split).to_dict()
+    found = compare_runs(*runs, split=split)
     if json:
-        _print_json(found)
+        _print_json(found.to_dict())
     else:
-        tables.print_document(f"{a} - {b}, {split} examples", found)
+        title = f"{a} - {b}, {split} examples"
+        tables.print_document(title, tables.with_intervals(found))
 
 
 @app.command

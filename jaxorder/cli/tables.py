@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -12,8 +13,12 @@ from rich.table import Table
 from jaxorder.progress.wording import duration
 
 if TYPE_CHECKING:
-    from jaxorder.analysis import Interval
-    from jaxorder.report import PairRow, SummaryRow
+    from jaxorder.analysis import (
+        Comparison,
+        Interval,
+        PairRow,
+        SummaryRow,
+    )
 
 
 def print_table(
@@ -104,14 +109,18 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
     """Print what became of the runs, and how alike they order the test examples."""
     print_table(
         "At the last snapshot [95% interval]",
-        ("model", "members", "train", "test", "kappa (test)", "reliability (test)"),
+        (
+            *("model", "members", "train", "test"),
+            *(f"{name} (test)" for name in _at_the_end(rows)),
+            "reliability (test)",
+        ),
         [
             (
                 row.model,
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                interval(row.kappa),
+                *(interval(row.measures[name].interval) for name in _at_the_end(rows)),
                 interval(row.reliability),
             )
             for row in rows
@@ -132,6 +141,12 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
         )
 
 
+def _at_the_end(rows: Sequence["SummaryRow"]) -> list[str]:
+    """Name the measures that are compared at the last snapshot."""
+    measured = rows[0].measures.items() if rows else ()
+    return [name for name, value in measured if value.measure.comparable is None]
+
+
 def share(value: float) -> str:
     """Return an accuracy, or a dash where no member is left to have one.
 
@@ -143,10 +158,22 @@ def share(value: float) -> str:
 
 
 def interval(value: "Interval") -> str:
-    """Return an estimate with its interval, or a dash where it is undefined."""
-    if value.estimate != value.estimate:
-        return "-"
-    return f"{value.estimate:.2f} [{value.low:.2f}, {value.high:.2f}]"
+    """Return an estimate with its interval, or that one of them is undefined."""
+    return str(value)
+
+
+def with_intervals(found: "Comparison") -> dict[str, object]:
+    """Return the values of a comparison by name, intervals as one reads them."""
+    return _readable(vars(found))
+
+
+def _readable(values: Mapping[str, Any]) -> dict[str, object]:
+    shown: dict[str, object] = dict(values)
+    for name, item in values.items():
+        if is_dataclass(item):
+            whole = hasattr(item, "estimate")
+            shown[name] = str(item) if whole else _readable(vars(item))
+    return shown
 
 
 def value(item: object) -> str:

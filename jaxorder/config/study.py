@@ -57,6 +57,13 @@ class StudyConfig:
         """What the runs are called."""
         return [run.key for run in self.runs]
 
+    @property
+    def alike(self) -> bool:
+        """Whether runs differ in their models alone."""
+        first, *others = map(options_of, self.runs)
+        named = any(run.name for run in self.runs)
+        return not named and all(other == first for other in others)
+
     @classmethod
     def of(cls, shared: Values, models: Sequence[str | Values]) -> "StudyConfig":
         """Return a study of several models.

@@ -1,6 +1,5 @@
-"""One self-contained page about what was trained, and rows that sum it up."""
+"""One self-contained page about what was trained, and a document of its numbers."""
 
-from jaxorder.report.page import write_report
-from jaxorder.report.summary import PairRow, SummaryRow, pairs, summary
+from jaxorder.report.page import report, write_report
 
-__all__ = ["PairRow", "SummaryRow", "pairs", "summary", "write_report"]
+__all__ = ["report", "write_report"]

@@ -4,10 +4,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from jaxorder.analysis import Interval
-
-# Two digits would make the ends of a narrower interval look alike.
-_NARROW = 0.02
+from jaxorder.analysis.intervals import Interval, rounded
+from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
 
 
 class Nouns(NamedTuple):
@@ -30,6 +28,29 @@ def nouns(kinds: Iterable[str]) -> Nouns:
     return Nouns("member", "learner" if found == {"learner"} else "model")
 
 
+def nouns_of(numbers: SplitNumbers | RunNumbers) -> Nouns:
+    """Choose what the members of one run are called."""
+    return nouns([numbers.kind])
+
+
+def page_nouns(runs: Iterable[RunNumbers]) -> Nouns:
+    """Choose what the members of all runs are called together."""
+    return nouns(run.kind for run in runs)
+
+
+def moment(numbers: SplitNumbers, snapshot: int) -> str:
+    """Write when a snapshot was taken: epoch 0.048, round 12."""
+    return f"{numbers.time_unit} {short(float(numbers.epoch[snapshot]))}"
+
+
+def moment_step(numbers: SplitNumbers, snapshot: int) -> str:
+    """Write the same with its step, where that says more."""
+    step, when = int(numbers.step[snapshot]), moment(numbers, snapshot)
+    if numbers.kind == "learner" and step == numbers.epoch[snapshot]:
+        return when
+    return f"{when} (step {step:,})"
+
+
 def number(value: float, digits: int = 2) -> str:
     """Write a number, or that it is undefined.
 
@@ -37,28 +58,17 @@ def number(value: float, digits: int = 2) -> str:
         >>> number(0.876), number(float("nan"))
         ('0.88', 'undefined')
     """
-    # adding 0 turns a rounded -0.00 into 0.00
-    return (
-        "undefined" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
-    )
+    return "undefined" if math.isnan(value) else rounded(value, digits)
 
 
 def with_interval(interval: Interval, digits: int = 2) -> str:
     """Write an estimate with its interval in brackets, finer where that is narrow.
 
     Example:
-        >>> with_interval(Interval(0.5, 0.4, 0.6))
-        '0.50 [0.40, 0.60]'
-        >>> with_interval(Interval(0.991, 0.988, 0.994))
-        '0.991 [0.988, 0.994]'
+        >>> with_interval(Interval(0.5, 0.4, 0.6), 3)
+        '0.500 [0.400, 0.600]'
     """
-    if math.isnan(interval.estimate):
-        return "undefined"
-    if math.isnan(interval.low):
-        return f"{number(interval.estimate, digits)} (no interval)"
-    if interval.high - interval.low < _NARROW:
-        digits = max(digits, 3)
-    return f"{number(interval.estimate, digits)} {ends(interval, digits)}"
+    return interval.text(digits)
 
 
 def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
@@ -70,16 +80,6 @@ def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
     """
     chance = with_interval(null, digits)
     return f"{with_interval(observed, digits)} against {chance} by chance"
-
-
-def ends(interval: Interval, digits: int = 2) -> str:
-    """Write the ends of an interval.
-
-    Example:
-        >>> ends(Interval(0.5, 0.4, 0.6))
-        '[0.40, 0.60]'
-    """
-    return f"[{number(interval.low, digits)}, {number(interval.high, digits)}]"
 
 
 def mean_deviation(mean: float, deviation: float) -> str:

@@ -1,10 +1,12 @@
 """Curves over training: accuracy, agreement beyond chance, bimodality."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
-from jaxorder.analysis import Interval
+from jaxorder.analysis.intervals import Interval
+from jaxorder.analysis.numbers import SplitNumbers
+from jaxorder.analysis.snapshot_measures import SnapshotMeasure
 from jaxorder.report.figures.canvas import (
     FAINT,
     INK,
@@ -20,12 +22,7 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
-from jaxorder.report.numbers import COMPARABLE, SplitNumbers
 from jaxorder.report.wording import number
-
-# Beta above this is of accuracies near 0 or 1, where it is not compared anyway.
-BETA_SHOWN = 6.0
-
 
 # ---- accuracy
 
@@ -129,7 +126,7 @@ def _ticks(first: float, last: float) -> list[float]:
 
 
 def kappa_over_time(
-    numbers: SplitNumbers, spell: tuple[int, int] | None, name: str, look: Look
+    numbers: SplitNumbers, since: int | None, name: str, look: Look
 ) -> Picture:
     """Draw kappa of the test examples over time, and since when it beats the null."""
     with style():
@@ -137,10 +134,13 @@ def kappa_over_time(
         nulls = [null.kappa for null in numbers.by_class]
         _null_band(ax, numbers.epoch, nulls, "chance (class null)")
         _with_band(ax, numbers.epoch, numbers.kappa, look)
-        if spell is not None:
-            ax.axvline(numbers.epoch[spell[0]], color=INK, lw=0.8, ls=(0, (4, 2)))
+        if since is not None:
+            ax.axvline(numbers.epoch[since], color=INK, lw=0.8, ls=(0, (4, 2)))
         _time_axis(ax, numbers.epoch, numbers.time_axis)
-        _kappa_axis(ax, numbers)
+        found = [each.estimate for each in numbers.kappa]
+        top = np.nanmax(found) if not np.isnan(found).all() else 0.0
+        ax.set(ylim=(-0.08, min(1.04, max(0.3, 1.25 * top + 0.05))), ylabel="kappa κ")
+        ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=2)
         return picture(
             ax,
@@ -150,46 +150,69 @@ def kappa_over_time(
         )
 
 
-def kappa_over_accuracy(
-    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
-) -> Picture:
-    """Draw kappa of test and train examples against mean accuracy."""
+def over_accuracy(
+    measure: SnapshotMeasure,
+    test: SplitNumbers,
+    train: SplitNumbers,
+    name: str,
+    look: Look,
+) -> Picture | None:
+    """Draw a measure against mean accuracy, where it may be compared.
+
+    Returns:
+        The picture; None where no snapshot of the test examples may be compared.
+    """
+    tested, trained = (_compared(measure, numbers) for numbers in (test, train))
+    if not len(tested):
+        return None
     with style():
         ax = axes(*PANEL, left=0.55, top=0.5)
-        _null_band(ax, test.mean_accuracy, [null.kappa for null in test.by_class])
-        _with_bars(ax, test.mean_accuracy, test.kappa, look)
-        _train_points(ax, train.mean_accuracy, train.kappa)
-        ax.set(xlim=(0, 1.02), xlabel="mean accuracy")
-        _kappa_axis(ax, test, train)
+        nulls = [test.by_class[i].measures[measure.name] for i in tested]
+        _null_band(ax, test.mean_accuracy[tested], nulls)
+        _with_bars(ax, *_points(measure, test, tested), look)
+        _train_points(ax, *_points(measure, train, trained))
+        low, high = measure.comparable or (0.02, 1.0)
+        ax.set(xlim=(low - 0.02, high + 0.02), xlabel="mean accuracy")
+        ax.set(ylim=_reach(nulls, *_shown(measure, test, train)), ylabel=measure.word)
+        if ax.get_ylim()[0] < 0:
+            ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=3)
-        return picture(ax, _accuracy_text("Kappa", name))
+        what = f"{measure.word} of {name} against mean accuracy"
+        return picture(ax, f"{what}; the caption gives the numbers.")
 
 
-def beta_over_accuracy(
-    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
-) -> Picture:
-    """Draw bimodality against mean accuracy, and the range where it may be compared."""
-    with style():
-        ax = axes(*PANEL, left=0.55, top=0.5)
-        ax.axvspan(*COMPARABLE, color="#f3f0e6", lw=0, zorder=0)
-        _null_band(ax, test.mean_accuracy, [null.bimodality for null in test.by_class])
-        _with_bars(ax, test.mean_accuracy, test.bimodality, look)
-        _train_points(ax, train.mean_accuracy, train.bimodality)
-        ax.set(xlim=(0, 1.02), xlabel="mean accuracy", ylim=(0.8, BETA_SHOWN))
-        ax.set_ylabel("bimodality β")
-        title(ax, heading(look, name), legend_columns=3)
-        return picture(ax, _accuracy_text("Bimodality", name))
+def _shown(measure: SnapshotMeasure, *splits: SplitNumbers) -> list[float]:
+    """Give the estimates that are drawn."""
+    return [
+        value.estimate
+        for numbers in splits
+        for value in _points(measure, numbers, _compared(measure, numbers))[1]
+    ]
 
 
-def _accuracy_text(what: str, name: str) -> str:
-    return f"{what} of {name} against mean accuracy; the caption gives the numbers."
+def _reach(nulls: list[Interval], *estimates: float) -> tuple[float, float]:
+    """Choose the ends of an axis: a wide interval must not flatten all the rest."""
+    ends = [end for null in nulls for end in (null.low, null.high)]
+    found = [*estimates, *ends]
+    low, high = float(np.nanmin(found)), float(np.nanmax(found))
+    margin = 0.25 * (high - low) or 0.1
+    return low - margin, high + margin
 
 
-def _kappa_axis(ax: Axes, *splits: SplitNumbers) -> None:
-    found = [each.estimate for numbers in splits for each in numbers.kappa]
-    top = np.nanmax(found) if not np.isnan(found).all() else 0.0
-    ax.set(ylim=(-0.08, min(1.04, max(0.3, 1.25 * top + 0.05))), ylabel="kappa κ")
-    ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
+def _compared(
+    measure: SnapshotMeasure, numbers: SplitNumbers
+) -> Int[np.ndarray, "chosen"]:
+    """Choose the snapshots at which a measure may be compared and is defined."""
+    values = zip(numbers.mean_accuracy, numbers.measures[measure.name], strict=True)
+    told = [measure.compares(float(a)) and not np.isnan(v.estimate) for a, v in values]
+    return np.flatnonzero(told)
+
+
+def _points(
+    measure: SnapshotMeasure, numbers: SplitNumbers, chosen: Int[np.ndarray, "chosen"]
+) -> tuple[Float[np.ndarray, "chosen"], tuple[Interval, ...]]:
+    values = numbers.measures[measure.name]
+    return numbers.mean_accuracy[chosen], tuple(values[i] for i in chosen)
 
 
 def _null_band(
@@ -200,6 +223,8 @@ def _null_band(
         np.array([getattr(n, end) for n in nulls])[order] for end in ("low", "high")
     )
     ax.fill_between(x[order], low, high, color=NULL, alpha=0.35, lw=0, label=label)
+    if len(x) == 1:  # a band of no width
+        ax.vlines(x, low, high, color=NULL, alpha=0.35, lw=6)
     ax.plot(x[order], np.array([n.estimate for n in nulls])[order], color=NULL, lw=0.8)
 
 
@@ -246,4 +271,5 @@ def _train_points(ax: Axes, x: np.ndarray, values: tuple[Interval, ...]) -> None
 
 
 def _ends(values: tuple[Interval, ...]) -> Float[np.ndarray, "3 snapshot"]:
-    return np.array([(each.estimate, each.low, each.high) for each in values]).T
+    ends = [(each.estimate, each.low, each.high) for each in values]
+    return np.array(ends).reshape(-1, 3).T

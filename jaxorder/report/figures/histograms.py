@@ -8,6 +8,8 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from jaxorder.analysis.numbers import SplitNumbers
+from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.report.figures.canvas import (
     INK,
     NULL,
@@ -18,8 +20,7 @@ from jaxorder.report.figures.canvas import (
     picture,
     style,
 )
-from jaxorder.report.numbers import SplitNumbers
-from jaxorder.report.wording import number, percent, short
+from jaxorder.report.wording import moment, nouns_of, number, percent, short
 
 # More values of TP-agreement than this are drawn pooled: bars would be hairs.
 MOST_BARS = 48
@@ -37,14 +38,15 @@ def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
         ax.bar(grid, shares, 0.82 * grid[1], color=look.colour, alpha=0.75, lw=0)
         ax.plot(grid, freely, color=NULL, lw=1, ls=(0, (1.5, 1.5)))
         ax.plot(grid, chance, color=INK, lw=1.2)
-        _share_axes(ax, numbers.nouns.member)
+        _share_axes(ax, nouns_of(numbers).member)
         # a training share is a share here, where there is little room
-        when = numbers.moment(snapshot).removeprefix("training ")
+        when = moment(numbers, snapshot).removeprefix("training ")
         accuracy = f"{numbers.mean_accuracy[snapshot]:.2f}"
         _above(ax, f"accuracy {accuracy}, {when}", 20, weight="bold")
-        beta = number(numbers.bimodality[snapshot].estimate)
-        expected = number(by_class.bimodality.estimate)
-        _above(ax, f"β {beta}, by chance {expected}", 6)
+        if BY_NAME["bimodality"].compares(float(numbers.mean_accuracy[snapshot])):
+            beta = number(numbers.bimodality[snapshot].estimate)
+            expected = number(by_class.bimodality.estimate)
+            _above(ax, f"β {beta}, by chance {expected}", 6)
         return picture(ax, _histogram_text(numbers, snapshot))
 
 
@@ -97,8 +99,8 @@ def _histogram_text(numbers: SplitNumbers, snapshot: int) -> str:
     ends = [percent(float(counts[k] / counts.sum())) for k in (0, -1)]
     chance = [percent(float(numbers.by_class[snapshot].pmf[k])) for k in (0, -1)]
     return (
-        f"Histogram at {numbers.moment(snapshot)}: {ends[0]} of the {numbers.split} "
-        f"examples are right for no {numbers.nouns.member}, {ends[1]} for all; the "
+        f"Histogram at {moment(numbers, snapshot)}: {ends[0]} of the {numbers.split} "
+        f"examples are right for no {nouns_of(numbers).member}, {ends[1]} for all; the "
         f"class null expects {chance[0]} and {chance[1]}."
     )
 
@@ -171,7 +173,7 @@ def _share_bar(
 def _map_text(numbers: SplitNumbers, name: str) -> str:
     last = numbers.counts[-1] / numbers.counts[-1].sum()
     return (
-        f"Share of {numbers.nouns.member}s right over training, {name}, "
+        f"Share of {nouns_of(numbers).member}s right over training, {name}, "
         f"{numbers.split}, observed above and by chance below. At the last snapshot "
         f"{percent(float(last[-1]))} of the examples are right for all, "
         f"{percent(float(last[0]))} for none."

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 
 from jaxorder.analysis import Interval, spearman_brown
+from jaxorder.analysis.growth import Growth
 from jaxorder.report.figures.canvas import (
     INK,
     NULL,
@@ -20,7 +21,6 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
-from jaxorder.report.reliability import Growth
 from jaxorder.report.wording import counted, number
 
 # Above this many examples a scatter is a blot: draw how many lie where.

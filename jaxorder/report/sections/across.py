@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from jaxorder.analysis.numbers import SPLITS
+from jaxorder.analysis.results import PairRow
 from jaxorder.report.blocks import Block, Notes, Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import correlation_matrix, scatter
-from jaxorder.report.numbers import SPLITS
-from jaxorder.report.sections.drawn import Drawn, drawn_nouns
-from jaxorder.report.sections.findings import matched_words
-from jaxorder.report.summary import PairRow
+from jaxorder.report.findings import matched_words
+from jaxorder.report.shown import Page, Shown, shown_nouns
 from jaxorder.report.wording import with_interval
 
 # Pairs of which every scatter is drawn; of more, the matrix tells.
@@ -27,20 +27,23 @@ _HEAD = (
 )
 
 
-def across(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Section:
-    """Draw how alike different architectures order the same examples."""
+def across(page: Page) -> Section | None:
+    """Draw how alike different architectures order the same examples, if several."""
+    if len(page.runs) < 2:
+        return None
+    shown, pairs = page.shown, page.pairs
     compared = [pair for pair in pairs if pair.comparison is not None]
     told = [f"{_names(pair)}: {pair.problem}." for pair in pairs if pair.problem]
     blocks: list[Block] = [Notes(told)] if told else []
-    if len(drawn) < 2:
+    if len(shown) < 2:
         blocks.append(Notes(["Fewer than two models have anything recorded."]))
     if compared:
         blocks += [
-            _matrix_plate(drawn, compared),
+            _matrix_plate(shown, compared),
             _pair_table(compared),
-            _scatter_plate(drawn, compared),
+            _scatter_plate(shown, compared),
         ]
-    title = f"Do {drawn_nouns(drawn).model}s share the order?"
+    title = f"Do {shown_nouns(shown).model}s share the order?"
     return Section("across", title, blocks)
 
 
@@ -48,27 +51,27 @@ def _names(pair: PairRow) -> str:
     return f"{pair.model_a} and {pair.model_b}"
 
 
-def _matrix_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
-    names = [(run.name, run.look) for run in drawn]
-    model = drawn_nouns(drawn).model
+def _matrix_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
+    names = [(run.name, run.look) for run in shown]
+    model = shown_nouns(shown).model
     return Plate(
         f"Do different {model}s learn the same examples first?",
         "Each cell is the rank correlation (Spearman) between the accessibilities of "
         f"two {model}s: 1, the same order; 0, nothing in common. In italics, on the "
         "diagonal, how well each reproduces its own order (its reliability), which "
         "limits what two can share.",
-        [correlation_matrix(_matrix(drawn, pairs, s), names, s) for s in SPLITS],
+        [correlation_matrix(_matrix(shown, pairs, s), names, s) for s in SPLITS],
         [_matrix_words([p for p in pairs if p.split == s], s) for s in SPLITS],
         grid="large",
     )
 
 
 def _matrix(
-    drawn: Sequence[Drawn], pairs: Sequence[PairRow], split: str
+    shown: Sequence[Shown], pairs: Sequence[PairRow], split: str
 ) -> Float[np.ndarray, "run run"]:
-    place = {run.name: i for i, run in enumerate(drawn)}
-    values = np.diag([run.split(split).reliability.estimate for run in drawn])
-    values[~np.eye(len(drawn), dtype=bool)] = np.nan
+    place = {run.name: i for i, run in enumerate(shown)}
+    values = np.diag([run.split(split).reliability.estimate for run in shown])
+    values[~np.eye(len(shown), dtype=bool)] = np.nan
     for pair in pairs:
         if pair.split == split:
             a, b = place[pair.model_a], place[pair.model_b]
@@ -134,27 +137,27 @@ def _extremes(rows: list[list[PairRow]]) -> list[list[PairRow]]:
     return [alike[0], alike[len(alike) // 2], alike[-1]]
 
 
-def _scatter_plate(drawn: Sequence[Drawn], pairs: Sequence[PairRow]) -> Plate:
+def _scatter_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
     by_names = {name: [p for p in pairs if _names(p) == name] for name in _all(pairs)}
-    shown = _extremes(list(by_names.values()))
-    left = len(by_names) - len(shown)
+    chosen = _extremes(list(by_names.values()))
+    left = len(by_names) - len(chosen)
     more = (
         [
-            f"{len(shown)} of {len(by_names)} pairs are drawn: the least alike, the "
+            f"{len(chosen)} of {len(by_names)} pairs are drawn: the least alike, the "
             "middle one and the most alike."
         ]
         if left
         else []
     )
-    model = drawn_nouns(drawn).model
+    model = shown_nouns(shown).model
     return Plate(
         f"Is what one {model} learns early learned early by the other?",
         "One point an example; of very many examples, darker cells hold more. On the "
         f"dashed diagonal both learn it equally early, above it the {model} on the "
         "vertical axis is earlier.",
-        [_scatter_picture(drawn, pair) for rows in shown for pair in rows],
-        [*(f"{_names(p)}: {_scatter_words(p)}" for p, *_ in shown), *more],
-        grid="large" if len(shown) in (1, 2) else "middle",
+        [_scatter_picture(shown, pair) for rows in chosen for pair in rows],
+        [*(f"{_names(p)}: {_scatter_words(p)}" for p, *_ in chosen), *more],
+        grid="large" if len(chosen) in (1, 2) else "middle",
     )
 
 
@@ -167,8 +170,8 @@ def _scatter_words(pair: PairRow) -> str:
     return f"Spearman {spearman} on {pair.split}. {matched_words(pair)}"
 
 
-def _scatter_picture(drawn: Sequence[Drawn], pair: PairRow) -> Picture:
-    runs = {run.name: run for run in drawn}
+def _scatter_picture(shown: Sequence[Shown], pair: PairRow) -> Picture:
+    runs = {run.name: run for run in shown}
     a, b = runs[pair.model_a], runs[pair.model_b]
     of_a, of_b = a.split(pair.split), b.split(pair.split)
     _, at_a, at_b = np.intersect1d(

@@ -1,35 +1,30 @@
 """TP-agreement over snapshots, beside what chance would give."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from jaxorder.analysis.numbers import SplitNumbers
+from jaxorder.analysis.snapshot_measures import BY_NAME
+from jaxorder.analysis.snapshots import compared_snapshot, nearest_snapshot
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.histograms import tpa_heat_maps, tpa_histogram
-from jaxorder.report.numbers import (
-    RunNumbers,
-    SplitNumbers,
-    comparable_bimodality,
-    nearest_snapshot,
-)
-from jaxorder.report.sections.drawn import Drawn, absent, several, single
-from jaxorder.report.wording import null_gap, percent
+from jaxorder.report.shown import Page, Shown, absent, several, single
+from jaxorder.report.wording import moment, nouns_of, null_gap, percent
 
 _MILESTONES = (0.3, 0.5, 0.7, 0.9)
 _NEAR = 0.06
 
 
-def agreement(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
+def agreement(page: Page) -> Section:
     """Draw TP-agreement over snapshots beside its nulls."""
-    blocks = absent(runs) + single(drawn, "agreement between members is")
-    for run in several(drawn):
+    blocks = absent(page.runs) + single(page.shown, "agreement between members is")
+    for run in several(page.shown):
         blocks += [_histogram_plate(run), _map_plate(run)]
     return Section("agreement", "Do they get the same examples right?", blocks)
 
 
-def _histogram_plate(run: Drawn) -> Plate:
-    member = run.numbers.nouns.member
+def _histogram_plate(run: Shown) -> Plate:
+    member = nouns_of(run.numbers).member
     chosen = chosen_snapshots(run.test)
     return Plate(
         f"{run.heading}: are test examples right for all {member}s or for none?",
@@ -57,7 +52,7 @@ def chosen_snapshots(numbers: SplitNumbers, most: int = 5) -> list[int]:
     accuracy, last = numbers.mean_accuracy, len(numbers.epoch) - 1
     nearest = {wanted: nearest_snapshot(numbers, wanted) for wanted in _MILESTONES}
     passed = {i for wanted, i in nearest.items() if abs(accuracy[i] - wanted) <= _NEAR}
-    middle, comparable = comparable_bimodality(numbers)
+    middle, comparable = compared_snapshot(numbers, BY_NAME["bimodality"])
     passed |= {middle} if comparable else set()
     if len(passed) > 1:
         return sorted({*passed, last})
@@ -65,15 +60,15 @@ def chosen_snapshots(numbers: SplitNumbers, most: int = 5) -> list[int]:
 
 
 def _histogram_words(numbers: SplitNumbers) -> str:
-    snapshot, comparable = comparable_bimodality(numbers)
+    snapshot, comparable = compared_snapshot(numbers, BY_NAME["bimodality"])
     null = numbers.by_class[snapshot]
     observed, expected = (_outer(each) for each in (numbers.counts[snapshot], null.pmf))
     beta = null_gap(numbers.bimodality[snapshot], null.bimodality)
-    member = numbers.nouns.member
+    member = nouns_of(numbers).member
     verdict = f"bimodality β = {beta}" if comparable else "β is not compared there"
     return (
         f"At mean accuracy {numbers.mean_accuracy[snapshot]:.2f} ("
-        f"{numbers.moment(snapshot)}), {percent(observed)} of the "
+        f"{moment(numbers, snapshot)}), {percent(observed)} of the "
         f"examples are right for at most a fifth or at least four fifths of the "
         f"{numbers.members} {member}s; chance expects {percent(expected)}; {verdict}."
     )
@@ -85,7 +80,7 @@ def _outer(counts: Shaped[np.ndarray, "agreeing"]) -> float:
     return float(counts[(grid <= 0.2) | (grid >= 0.8)].sum() / counts.sum())
 
 
-def _map_plate(run: Drawn) -> Plate:
+def _map_plate(run: Shown) -> Plate:
     return Plate(
         f"{run.heading}: when do examples move from “nobody” to “everybody”?",
         "Each column is the histogram above at one snapshot, the last at the right; "
@@ -106,9 +101,9 @@ def _map_words(numbers: SplitNumbers) -> str:
     left = [percent(float(shares[-1, grid < 0.5].sum())) for shares in both]
     return (
         f"{numbers.split.capitalize()}: half of the examples are right for at least "
-        f"four fifths of the {numbers.nouns.member}s {when[0]} (by chance {when[1]}). "
-        f"At the last snapshot {left[0]} of the examples are right for fewer than "
-        f"half of them; chance expects {left[1]}."
+        f"four fifths of the {nouns_of(numbers).member}s {when[0]} (by chance "
+        f"{when[1]}). At the last snapshot {left[0]} of the examples are right for "
+        f"fewer than half of them; chance expects {left[1]}."
     )
 
 
@@ -117,4 +112,4 @@ def _since_half(numbers: SplitNumbers, shares: Float[np.ndarray, "snapshot"]) ->
     passed = np.flatnonzero(shares >= 0.5)
     if not len(passed):
         return "at no snapshot"
-    return f"from {numbers.moment(int(passed[0]))} on"
+    return f"from {moment(numbers, int(passed[0]))} on"

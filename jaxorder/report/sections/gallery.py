@@ -3,16 +3,17 @@
 import base64
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float, Int, Integer, Shaped
 from PIL import Image
 
-from jaxorder.data import Dataset, load
-from jaxorder.errors import RequestError
+from jaxorder.analysis.numbers import SplitNumbers
+from jaxorder.data import Dataset
+from jaxorder.errors import RequestError, on_command_line
 from jaxorder.report.blocks import Block, Card, Gallery, Notes, Section, Table
-from jaxorder.report.numbers import RunNumbers, SplitNumbers
-from jaxorder.report.sections.drawn import Drawn, absent
+from jaxorder.report.shown import Page, Shown, absent
 from jaxorder.report.wording import counted
 from jaxorder.run.folder import Run
 
@@ -31,41 +32,35 @@ _READING = (
 _LEAST, _MOST = 48, 64
 
 
-def gallery(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
+def gallery(page: Page) -> Section:
     """Show the most and the least accessible examples of every run and split."""
     blocks: list[Block] = []
     loaded: dict[tuple, Dataset | str] = {}
-    for run in drawn:
+    for run in page.shown:
         key = _source(run.numbers.run)
         if key not in loaded:
             loaded[key] = _load(run.numbers.run)
         blocks += _of_run(run, loaded[key])
     images = any(isinstance(block, Gallery) for block in blocks)
-    blocks = [*absent(runs), *([Notes(_READING)] if images else []), *blocks]
+    blocks = [*absent(page.runs), *([Notes(_READING)] if images else []), *blocks]
     return Section("examples", "Which examples are learned first, which last?", blocks)
 
 
 def _source(run: Run) -> tuple:
-    config = run.config
-    chosen = (config.data_dir, config.train_examples, config.test_examples)
     # a file may have been replaced between two runs: their digests tell
-    return config.data, *chosen, run.document["data"]["digest"]
+    return run.config.data, run.config.data_dir, run.document.data.digest
 
 
 def _load(run: Run) -> Dataset | str:
     """Load the data of a run, or say in a sentence why no example can be shown."""
-    config = run.config
     try:
-        dataset = load(
-            config.data,
-            data_dir=config.data_dir,
-            train_examples=config.train_examples,
-            test_examples=config.test_examples,
-        )
+        dataset = run.config.load()
+        if dataset.digest != run.document.data.digest:
+            return "the data found under this name are not those the run was trained on"
+        if run.config.pca:  # what was projected can be seen as it was before only
+            dataset = replace(run.config, pca=None).load()
     except (RequestError, OSError) as error:
-        return f"the data cannot be loaded here ({error})"
-    if dataset.digest != run.document["data"]["digest"]:
-        return "the data found under this name are not those the run was trained on"
+        return f"the data cannot be loaded here ({on_command_line(error)})"
     if not (dataset.train.tokens or _drawable(dataset.input_shape)):
         return "its inputs are neither images nor texts"
     return dataset
@@ -75,8 +70,8 @@ def _drawable(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def _of_run(run: Drawn, data: Dataset | str) -> list[Block]:
-    names = run.numbers.run.document["data"]["class_names"]
+def _of_run(run: Shown, data: Dataset | str) -> list[Block]:
+    names = run.numbers.run.document.data.class_names
     if isinstance(data, str):
         sentence = f"{run.heading}: no examples, since {data}; ids stand instead."
         tables = [_table(run, numbers, names) for numbers in (run.test, run.train)]
@@ -117,7 +112,7 @@ def _tied(accessibility: Float[np.ndarray, "example"], first: bool) -> str:
 
 
 def _gallery(
-    run: Drawn,
+    run: Shown,
     numbers: SplitNumbers,
     names: Sequence[str],
     data: Dataset,
@@ -164,7 +159,7 @@ def _card(
 
 
 def _table(
-    run: Drawn,
+    run: Shown,
     numbers: SplitNumbers,
     names: Sequence[str],
     texts: Dataset | None = None,

@@ -4,21 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxorder.report.blocks import Finding, Notes, Section, Table
-from jaxorder.report.numbers import (
-    RunNumbers,
-    page_nouns,
-)
-from jaxorder.report.sections.findings import (
-    findings,
-    lede,
-)
-from jaxorder.report.summary import PairRow, SummaryRow
-from jaxorder.report.wording import (
-    mean_deviation,
-    number,
-    with_interval,
-)
+from jaxorder.analysis.numbers import RunNumbers
+from jaxorder.analysis.results import AtSnapshot, SummaryRow
+from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
+from jaxorder.report.blocks import Notes, Section, Table
+from jaxorder.report.lede import lede
+from jaxorder.report.shown import Page
+from jaxorder.report.wording import mean_deviation, page_nouns, with_interval
 
 _CAVEATS = (
     "“By chance” means the class null: {member}s that are independent of one another "
@@ -37,12 +29,14 @@ _LEARNERS = (
 )
 
 
-def headline(
-    runs: Sequence[RunNumbers], rows: Sequence[SummaryRow], pairs: Sequence[PairRow]
-) -> Section:
+def headline(page: Page) -> Section:
     """Say what was trained, on what, and what was found."""
-    told: list[Finding] = findings(runs, pairs)
-    blocks = [Notes(lede(runs)), _summary_table(rows), *told, Notes(_caveats(runs))]
+    blocks = [
+        Notes(lede(page.runs)),
+        _summary_table(page.results.summary),
+        *page.findings,
+        Notes(_caveats(page.runs)),
+    ]
     return Section("findings", "What was found", blocks)
 
 
@@ -59,9 +53,8 @@ def _summary_table(rows: Sequence[SummaryRow]) -> Table:
         "Members",
         "Train accuracy",
         "Test accuracy",
-        "κ, test",
+        *(f"{each.symbol}, test" for each in SNAPSHOT_MEASURES if each.summary),
         "Order reliability, test",
-        "β, test",
     ]
     return Table(
         "Summary, at the last snapshot recorded",
@@ -73,18 +66,25 @@ def _summary_table(rows: Sequence[SummaryRow]) -> Table:
 
 
 def _summary_cells(row: SummaryRow) -> list[str]:
-    beta = number(row.bimodality)
-    if not np.isnan(row.bimodality_accuracy):
-        beta += f" (at {row.bimodality_accuracy:.2f})"
     return [
         row.model,
         f"{row.members} of {row.planned}",
         _accuracy(row.train_accuracy, row.train_deviation),
         _accuracy(row.test_accuracy, row.test_deviation),
-        with_interval(row.kappa),
+        *(measured(value) for value in row.measures.values()),
         with_interval(row.reliability, 3),
-        beta,
     ]
+
+
+def measured(value: AtSnapshot) -> str:
+    """Write a measure of the summary, or why it is not told."""
+    within = value.measure.comparable
+    if within is None or np.isnan(value.accuracy):
+        return with_interval(value.interval)
+    at = f"(at {value.accuracy:.2f})"
+    if not value.measure.compares(value.accuracy):
+        return f"not told {at}: no accuracy within {within[0]} to {within[1]}"
+    return f"{with_interval(value.interval)} {at}"
 
 
 def _accuracy(mean: float, deviation: float) -> str:

@@ -2,47 +2,47 @@
 
 from collections.abc import Sequence
 
+from jaxorder.analysis.snapshots import nearest_snapshot
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.curves import learning_curves, learning_overlay
-from jaxorder.report.numbers import RunNumbers, nearest_snapshot
-from jaxorder.report.sections.drawn import Drawn, absent, drawn_nouns
-from jaxorder.report.wording import mean_deviation
+from jaxorder.report.shown import Page, Shown, absent, shown_nouns
+from jaxorder.report.wording import mean_deviation, moment
 
 
-def learning(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
+def learning(page: Page) -> Section:
     """Draw accuracy over the time of training."""
-    blocks = absent(runs)
-    if drawn:
-        blocks.append(_plate(drawn))
+    blocks = absent(page.runs)
+    if page.shown:
+        blocks.append(_plate(page.shown))
     return Section("learning", "How fast do they learn?", blocks)
 
 
-def _plate(drawn: Sequence[Drawn]) -> Plate:
-    pictures = [learning_curves(d.test, d.train, d.name, d.look) for d in drawn]
-    if len(drawn) > 1:
-        overlay = learning_overlay([(d.test, d.name, d.look) for d in drawn])
+def _plate(shown: Sequence[Shown]) -> Plate:
+    pictures = [learning_curves(d.test, d.train, d.name, d.look) for d in shown]
+    if len(shown) > 1:
+        overlay = learning_overlay([(d.test, d.name, d.look) for d in shown])
         pictures.insert(0, overlay)
-    member = drawn_nouns(drawn).member
+    member = shown_nouns(shown).member
     return Plate(
         f"How accurate are the {member}s, and how much do they differ?",
         f"Lines are means over the {member}s (coloured: test examples; grey, dashed: "
         "training examples); the dark band holds the middle half of them, the light "
         "band all. Time is stretched at the left, to show the first.",
         pictures,
-        [_words(d) for d in drawn],
+        [_words(d) for d in shown],
         # four stand better as two by two than as three and one
         grid="large" if len(pictures) in (2, 4) else "middle",
     )
 
 
-def _words(run: Drawn) -> str:
+def _words(run: Shown) -> str:
     test, train = run.test, run.train
     final = test.accuracy[-1]
     half = nearest_snapshot(test, 0.5 * float(test.mean_accuracy[-1]))
     return (
-        f"{run.heading}: at {test.moment(-1)} test accuracy "
+        f"{run.heading}: at {moment(test, -1)} test accuracy "
         f"{mean_deviation(float(final.mean()), test.final_deviation)} "
         f"(from {final.min():.3f} to {final.max():.3f}), train "
         f"{mean_deviation(float(train.mean_accuracy[-1]), train.final_deviation)}; "
-        f"half of the final test accuracy near {test.moment(half)}."
+        f"half of the final test accuracy near {moment(test, half)}."
     )

@@ -1,32 +1,36 @@
 """How the page was made: commands, versions, streams, definitions, what is left out."""
 
-import dataclasses
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from jaxorder.analysis.intervals import FEWEST
+from jaxorder.analysis.numbers import SIMULATIONS
+from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
+from jaxorder.analysis.snapshots import SUSTAINED
 from jaxorder.config import StudyOptions
-from jaxorder.errors import option_name, options_from_json
-from jaxorder.files import read_json
+from jaxorder.options import given_options
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
-from jaxorder.report.numbers import SIMULATIONS, RunNumbers
-from jaxorder.report.sections.findings import HIGH, SHARED
-from jaxorder.report.sections.members import DRAWN, left_out
+from jaxorder.report.findings import HIGH, SHARED
+from jaxorder.report.sections.members import MINI_BATCHES, left_out
+from jaxorder.report.shown import Page
 from jaxorder.report.wording import listed
-from jaxorder.run.folder import STUDY, Run, is_study
+from jaxorder.run.folder import Run
+from jaxorder.run.study import STUDY, Study, is_study
 
 _PAPER = "after Hacohen et al. 2020"
 
 
-def making(runs: Sequence[RunNumbers]) -> Section:
+def making(page: Page) -> Section:
     """Say how what is on the page can be made again, and what its words mean."""
+    runs = page.runs
     excluded = [left_out(run) for run in runs if run.excluded]
     blocks: list[Block] = [
         Commands(commands([run.run for run in runs])),
         _machine_table([run.run for run in runs]),
         Notes(excluded or ["No member was left out."]),
-        Terms(DEFINITIONS),
+        Terms(definitions()),
     ]
     return Section("making", "How it was made, and what the words mean", blocks)
 
@@ -51,24 +55,25 @@ def commands(runs: Sequence[Run]) -> list[str]:
 
 
 def _lines(run: Run) -> Iterator[str]:
-    folder = run.path.absolute().parent
-    study = read_json(folder / STUDY) if is_study(folder) else {}
-    if run.name not in study.get("models", []):
-        yield _command(run.config, [run.name], run.path)
+    above = run.path.parent
+    study = Study(above).config if is_study(above) else None
+    asked = {each.key: each for each in study.runs} if study else {}
+    if study is None or run.name not in asked:
+        yield _command(run.config, [run.config.model], run.path)
         return
-    options = options_from_json(study["options"])
-    yield _command(options, study["models"], run.path.parent)
-    if run.config.members > options.members:
+    if study.alike:
+        yield _command(study.runs[0], study.names, above)
+    else:  # which asks for the same again
+        yield shlex.join(["jaxorder", "run", str(above / STUDY), "--out", str(above)])
+    if run.config.members > asked[run.name].members:
         path = shlex.quote(str(run.path))
         yield f"jaxorder grow {path} --members {run.config.members}"
 
 
 def _command(options: StudyOptions, models: Sequence[str], out: Path) -> str:
     words = ["jaxorder", "run", "--data", options.data, "--models", *models]
-    for field in dataclasses.fields(StudyOptions):
-        value = getattr(options, field.name)
-        if field.name != "data" and value != field.default:
-            words += _option(field.name, value)
+    for name, value in given_options(options, StudyOptions).items():
+        words += _option(name, value) if name != "data" else []
     return shlex.join([*words, "--out", str(out)])
 
 
@@ -98,11 +103,11 @@ def _shared(runs: Sequence[Run], tell: Callable[[Run], str]) -> str:
 
 
 def _machine(name: str) -> Callable[[Run], str]:
-    return lambda run: str(run.document.get("machine", {}).get(name, "not noted"))
+    return lambda run: str(run.document.machine.get(name, "not noted"))
 
 
 def _versions(run: Run) -> str:
-    return ", ".join(f"{k} {v}" for k, v in run.document.get("versions", {}).items())
+    return ", ".join(f"{k} {v}" for k, v in run.document.versions.items())
 
 
 def _streams(run: Run) -> str:
@@ -117,12 +122,12 @@ def _streams(run: Run) -> str:
     )
     return (
         f"from the study's seed {config.seed}, the member's number {scope}; "
-        f"mini-batches drawn {DRAWN[config.order]}"
+        f"mini-batches {MINI_BATCHES[config.order]}"
     )
 
 
 _FACTS: dict[str, Callable[[Run], str]] = {
-    "Begun": lambda run: str(run.document.get("created", "not noted")),
+    "Begun": lambda run: run.document.created or "not noted",
     "Kind of device": _machine("device_kind"),
     "Cores": _machine("cores"),
     "Precision of matrix products": _machine("matmul_precision"),
@@ -131,8 +136,8 @@ _FACTS: dict[str, Callable[[Run], str]] = {
     ),
     "Random numbers": _machine("random"),
     "Streams": _streams,
-    "Digest of the data (sha256)": lambda run: run.document["data"]["digest"],
-    "Class names": lambda run: listed(run.document["data"]["class_names"], 20),
+    "Digest of the data (sha256)": lambda run: run.document.data.digest,
+    "Class names": lambda run: listed(run.document.data.class_names, 20),
     "Versions": _versions,
     "Folder": lambda run: str(run.path),
 }
@@ -140,7 +145,14 @@ _FACTS: dict[str, Callable[[Run], str]] = {
 
 # ---- definitions
 
-DEFINITIONS = (
+
+def definitions() -> tuple[Term, ...]:
+    """Say what the words of the page mean."""
+    measured = [Term(m.word, m.meaning, m.source) for m in SNAPSHOT_MEASURES]
+    return (*_BEFORE, *measured, *_AFTER)
+
+
+_BEFORE = (
     Term(
         "member, snapshot",
         "A member is one network, or another learner, of an ensemble whose members "
@@ -162,21 +174,8 @@ DEFINITIONS = (
         "by rounds, trees or training examples.",
         f"{_PAPER}; the weights are jaxorder's",
     ),
-    Term(
-        "bimodality β",
-        "Kurtosis minus squared skewness of TP-agreement over examples: 1 at the "
-        "least, where all are 0 or 1; about 3 for independent members. It depends on "
-        "accuracy.",
-        f"Pearson 1916; used {_PAPER}",
-    ),
-    Term(
-        "kappa κ",
-        "Agreement of members on what is right, beyond what their mean accuracy gives: "
-        "0 for independent members, 1 for members right on the same examples, "
-        "undefined where all are always right or always wrong. It, too, falls towards "
-        "accuracies of 0 and 1.",
-        "Fleiss 1971",
-    ),
+)
+_AFTER = (
     Term(
         "class null, “by chance”",
         "What members would show that were independent of one another given the class, "
@@ -187,8 +186,10 @@ DEFINITIONS = (
     ),
     Term(
         "since when",
-        "The first snapshot of the longest stretch of snapshots at which the 95 % "
-        "interval of κ on the test examples lies above the class null's range.",
+        "The first snapshot from which on the 95 % interval of κ on the test examples "
+        "lies above the class null's range at every snapshot that has an interval, "
+        f"{SUSTAINED} at least; “not yet” where it does at fewer, the last ones; “with "
+        "gaps” where it did before, too, or does no more.",
         "jaxorder",
     ),
     Term(
@@ -220,9 +221,12 @@ DEFINITIONS = (
     ),
     Term(
         "interval",
-        "95 %, by leaving out each member in turn (jackknife); resampling members with "
+        "95 %, by leaving out each member in turn (jackknife), on a scale that keeps "
+        "it within the range of its measure: Fisher's z of correlations and of κ, "
+        f"ln(1 - alpha) of Cronbach's alpha, ln(β - 1); none of fewer than {FEWEST} "
+        "members; what is disattenuated has no range. Resampling members with "
         "replacement would make duplicates that agree with themselves.",
-        "Tukey 1958",
+        "Tukey 1958; Fisher 1921, 1925; Bonett 2002",
     ),
     Term(
         "left out",

@@ -3,19 +3,21 @@
 from collections.abc import Callable, Sequence
 
 from jaxorder import record
+from jaxorder.analysis.numbers import RunNumbers
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.numbers import RunNumbers, page_nouns
-from jaxorder.report.sections.findings import members_differ
-from jaxorder.report.wording import counted, duration, listed
+from jaxorder.report.lede import members_differ
+from jaxorder.report.shown import Page
+from jaxorder.report.wording import counted, duration, listed, page_nouns
 from jaxorder.run.folder import Run
 
 # More columns would not fit a printed page.
 _SIDE_BY_SIDE = 5
 
 
-def members(runs: Sequence[RunNumbers], looks: Sequence[Look]) -> Section:
+def members(page: Page) -> Section:
     """Tabulate the data and the members of every run."""
+    runs, looks = page.runs, page.looks
     blocks: list[Block] = [_data_table(runs)]
     for kind, what in _KINDS.items():
         pairs = [p for p in zip(runs, looks, strict=True) if p[0].run.kind == kind]
@@ -51,23 +53,38 @@ def _data_table(runs: Sequence[RunNumbers]) -> Table:
             "Digest",
         ],
         list(rows),
-        "Right and wrong is against the labels that the members were trained towards."
+        f"Right and wrong is against {_counted_right(runs)}."
         + "".join(_relabelled(run) for run in runs),
     )
 
 
+def _counted_right(runs: Sequence[RunNumbers]) -> str:
+    towards = {
+        "label": "the labels that the members were trained towards",
+        "original": "the labels that the examples came with",
+    }
+    return listed([towards[labels] for labels in sorted({r.run.labels for r in runs})])
+
+
 def _data_cells(run: RunNumbers) -> list[str]:
-    data = run.run.document["data"]
-    sizes = [run.run.record(split).sizes["example"] for split in ("train", "test")]
+    data = run.run.document.data
+    sizes = [_recorded(run, split) for split in ("train", "test")]
     return [
         run.run.config.data,
-        f"{data['train']:,}",
-        f"{data['test']:,}",
+        f"{data.train:,}",
+        f"{data.test:,}",
         ", ".join(f"{size:,}" for size in sizes),
-        f"{data['classes']} ({listed(data['class_names'], 10)})",
-        " x ".join(map(str, data["input_shape"])),
-        data["digest"][:12],
+        f"{data.classes} ({listed(data.class_names, 10)})",
+        " x ".join(map(str, data.input_shape)),
+        data.digest[:12],
     ]
+
+
+def _recorded(run: RunNumbers, split: str) -> int:
+    """Count the examples that are recorded."""
+    if numbers := run.split(split):
+        return len(numbers.label)
+    return run.run.record(split).sizes["example"]
 
 
 def _relabelled(run: RunNumbers) -> str:
@@ -103,7 +120,7 @@ def _told(runs: Sequence[RunNumbers], tell: Callable[[RunNumbers], str]) -> list
 
 
 def _keys(run: RunNumbers) -> str:
-    keys = run.run.document.get("model_keys", {})
+    keys = run.run.document.model_keys
     return ", ".join(f"{key}={value}" for key, value in keys.items()) or "none"
 
 
@@ -137,7 +154,7 @@ def _epochs(run: RunNumbers) -> str:
 
 
 def _plan(run: RunNumbers) -> str:
-    return run.run.document.get("plan", {}).get("why", "not said")
+    return run.run.document.plan.get("why", "not said")
 
 
 def _seconds(run: RunNumbers) -> str:
@@ -163,7 +180,7 @@ def member_examples_a_second(run: Run) -> float | None:
         Examples times members over the seconds in training steps, or None where no
         time was spent in them.
     """
-    examples = run.document["data"]["train"] / run.document["steps_per_epoch"]
+    examples = run.document.data.train / run.document.steps_per_epoch
     blocks = record.commits(run.path)
     seconds = sum(block.train_seconds for block in blocks)
     trained = sum(block.step * block.members for block in blocks)
@@ -176,18 +193,22 @@ def _field(name: str) -> Callable[[RunNumbers], str]:
 
 def device(run: RunNumbers) -> str:
     """Name the devices that trained a run, and how many cores there were."""
-    machine = run.run.document.get("machine", {})
+    machine = run.run.document.machine
     found = [str(machine[key]) for key in ("device", "device_kind") if key in machine]
     named = ", ".join(dict.fromkeys(found)) or "not noted"
     return f"{named}, {machine['cores']} cores" if "cores" in machine else named
 
 
 def _parameters(run: RunNumbers) -> str:
-    count = run.run.document.get("parameters")
+    count = run.run.document.parameters
     return "not noted" if count is None else f"{count:,}"
 
 
-DRAWN = {"member": "for each network alone", "shared": "the same for all networks"}
+# Whose order of mini-batches is whose.
+MINI_BATCHES = {
+    "member": "for each network alone",
+    "shared": "the same for all networks",
+}
 
 
 def _snapshots(run: RunNumbers) -> str:
@@ -198,10 +219,10 @@ def _snapshots(run: RunNumbers) -> str:
 def _time(run: RunNumbers) -> str:
     """Name a learner's time, and say of growing training sets that it has none."""
     document = run.run.document
-    last = document["steps"][-1]
-    if "time_note" not in document:
+    last = document.steps[-1]
+    if not document.time_note:
         return f"{run.run.time_axis}, to {last:,}"
-    return f"{run.run.time_axis}, to {last:,} examples; {document['time_note']}"
+    return f"{run.run.time_axis}, to {last:,} examples; {document.time_note}"
 
 
 Rows = dict[str, Callable[[RunNumbers], str]]
@@ -214,7 +235,7 @@ _ROWS: Rows = {
     "Optimiser": _optimizer,
     "Learning rate": _rate,
     "Batch size": _field("batch_size"),
-    "Mini-batches drawn": lambda run: DRAWN[run.run.config.order],
+    "Mini-batches drawn": lambda run: MINI_BATCHES[run.run.config.order],
     "Epochs": _epochs,
     "Snapshots": _snapshots,
     "Plan": _plan,

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxorder.analysis import Interval, members_needed, split_half
+from jaxorder.analysis import Interval, members_needed
+from jaxorder.analysis.numbers import SPLITS, SplitNumbers
 from jaxorder.report.blocks import Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import reliability_growth
-from jaxorder.report.numbers import SPLITS, RunNumbers, SplitNumbers
-from jaxorder.report.reliability import growth
-from jaxorder.report.sections.drawn import Drawn, absent, drawn_nouns, several, single
-from jaxorder.report.wording import counted, number, with_interval
+from jaxorder.report.shown import Page, Shown, absent, several, shown_nouns, single
+from jaxorder.report.wording import counted, nouns_of, number, with_interval
 
 _WANTED = (0.9, 0.95)
 _HEAD = (
@@ -24,10 +23,10 @@ _HEAD = (
 )
 
 
-def order(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
+def order(page: Page) -> Section:
     """Draw how repeatable the order of the examples is."""
-    blocks = absent(runs) + single(drawn, "the reliability of its order is")
-    shared = several(drawn)
+    blocks = absent(page.runs) + single(page.shown, "the reliability of its order is")
+    shared = several(page.shown)
     defined = [run for run in shared if _defined(run)]
     if defined:
         blocks += [_growth_plate(defined)]
@@ -36,34 +35,34 @@ def order(runs: Sequence[RunNumbers], drawn: Sequence[Drawn]) -> Section:
     return Section("order", "Is the order repeatable?", blocks)
 
 
-def _defined(run: Drawn) -> bool:
+def _defined(run: Shown) -> bool:
     """Tell whether both splits have an order at all."""
     return not any(np.isnan(run.split(s).reliability.estimate) for s in SPLITS)
 
 
-def _growth_plate(drawn: Sequence[Drawn]) -> Plate:
-    member = drawn_nouns(drawn).member
+def _growth_plate(shown: Sequence[Shown]) -> Plate:
+    member = shown_nouns(shown).member
     return Plate(
         f"How many {member}s does a reliable order need?",
         f"Points: how well two separate groups of that many {member}s agree on which "
         "examples come first (correlation of accessibilities; mean, least and largest "
         "of 20 draws). Lines: what Spearman and Brown's formula predicts from all "
         f"{member}s; dotted: 0.9 and 0.95.",
-        [_growth_picture(drawn, split) for split in SPLITS],
-        [_growth_words(run) for run in drawn],
+        [_growth_picture(shown, split) for split in SPLITS],
+        [_growth_words(run) for run in shown],
         grid="large",
     )
 
 
-def _growth_picture(drawn: Sequence[Drawn], split: str) -> Picture:
-    grown = [(growth(run.split(split).order), run.name, run.look) for run in drawn]
+def _growth_picture(shown: Sequence[Shown], split: str) -> Picture:
+    grown = [(run.split(split).growth, run.name, run.look) for run in shown]
     return reliability_growth(grown, split)
 
 
-def _growth_words(run: Drawn) -> str:
+def _growth_words(run: Shown) -> str:
     alpha, here = run.test.reliability.estimate, run.test.members
     needed = [members_needed(alpha, here, wanted) for wanted in _WANTED]
-    member = run.numbers.nouns.member
+    member = nouns_of(run.numbers).member
     known = [each for each in needed if each is not None]
     if len(known) < len(needed):
         return f"{run.heading}: how many {member}s are needed cannot be told."
@@ -74,24 +73,24 @@ def _growth_words(run: Drawn) -> str:
     )
 
 
-def _reliability_table(drawn: Sequence[Drawn]) -> Table:
+def _reliability_table(shown: Sequence[Shown]) -> Table:
     return Table(
         "Reliability of the order",
         _HEAD,
-        [_cells(run, run.split(split)) for run in drawn for split in SPLITS],
+        [_cells(run, run.split(split)) for run in shown for split in SPLITS],
         "Needed numbers of members are extrapolated from alpha by Spearman and Brown's "
         "formula.",
     )
 
 
-def _cells(run: Drawn, numbers: SplitNumbers) -> list[str]:
+def _cells(run: Shown, numbers: SplitNumbers) -> list[str]:
     alpha = numbers.reliability
     return [
         run.heading,
         numbers.split,
         str(numbers.members),
         with_interval(alpha, 3),
-        number(split_half(numbers.order), 3),
+        number(numbers.halves, 3),
         *(_needed(alpha, numbers.members, wanted) for wanted in _WANTED),
     ]
 

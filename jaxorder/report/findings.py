@@ -2,25 +2,29 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from jaxorder.analysis import Interval, members_needed
-from jaxorder.report.blocks import Answer, Finding, Verdict
-from jaxorder.report.numbers import (
-    COMPARABLE,
-    RunNumbers,
-    SplitNumbers,
-    agreement_spell,
-    comparable_bimodality,
-    last_defined,
-    page_nouns,
+from jaxorder.analysis.intervals import FEWEST, Interval
+from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
+from jaxorder.analysis.reliability import members_needed
+from jaxorder.analysis.results import PairRow
+from jaxorder.analysis.snapshot_measures import BY_NAME
+from jaxorder.analysis.snapshots import (
+    SUSTAINED,
+    above_null,
+    agreement_since,
+    compared_snapshot,
+    defined,
 )
-from jaxorder.report.summary import PairRow
+from jaxorder.report.blocks import Answer, Finding, Verdict
 from jaxorder.report.wording import (
     counted,
-    listed,
+    moment,
+    moment_step,
+    nouns_of,
+    page_nouns,
     with_interval,
 )
-from jaxorder.run.folder import Run
 
 # A reliability from here on is called high: the order of another group of as many
 # members would correlate with this one at about 0.9.
@@ -110,8 +114,9 @@ def _agreement(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
-        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what {run.nouns.member}s with "
-        f"the same accuracy in each class would show by chance, {with_interval(null)}.",
+        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what "
+        f"{nouns_of(run).member}s with the same accuracy in each class would show by "
+        f"chance, {with_interval(null)}.",
     )
 
 
@@ -124,54 +129,64 @@ _PLACE = {
 
 
 def _since(run: RunNumbers) -> Answer:
-    test = run.test
-    if (problem := missing(run)) or test is None:
+    if (problem := missing(run)) or run.test is None:
         return Answer("undefined", f"{run.name}: {problem}.")
-    if last_defined(test.kappa) < 0:
-        return Answer("undefined", f"{run.name}: κ has no interval at any snapshot.")
-    spell = agreement_spell(test)
-    if spell is None:
-        text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
-        nulls = [null.kappa for null in test.by_class]
-        if "undecided" in map(beyond, test.kappa, nulls):
-            text = f"{text}, and is not told apart from it at some"
-            return Answer("undecided", f"{run.name}: {text}.")
-        return Answer("no", f"{run.name}: {text}.", "never")
-    words = f"{run.name}: {spell_words(test, spell)}."
-    return Answer("yes", words, test.moment(spell[0]))
+    found = since(run.test)
+    return replace(found, text=f"{run.name}: {found.text}.")
 
 
-def spell_words(test: SplitNumbers, spell: tuple[int, int]) -> str:
-    """Tell since when, and until when, kappa lies above the class null.
+def since(test: SplitNumbers) -> Answer:
+    """Tell since when kappa lies above the class null, without a gap up to the end.
 
     Args:
         test: Numbers of the test split.
-        spell: First and last snapshot of the stretch.
     """
-    first, last = spell
-    accuracy = test.mean_accuracy
-    since = f"from {test.moment_step(first)} on"
-    text = f"{since}, at mean test accuracy {accuracy[first]:.2f}"
-    if test.epoch[first] == 0:
-        text = "already before the first step"
-    if last >= last_defined(test.kappa):
-        return f"{text}, and at every later snapshot at which κ is defined"
-    later = accuracy[last + 1 :]
-    return (
-        f"{text}, until {test.moment(last)}, but not at every "
-        f"snapshot after that (mean test accuracy {later.min():.3f} to "
-        f"{later.max():.3f})"
+    told, above = int(defined(test.kappa).sum()), int(above_null(test).sum())
+    if not told:
+        few = test.members < FEWEST
+        why = f", for which {test.members} members are too few" if few else ""
+        return Answer("undefined", f"κ has no interval at any snapshot{why}")
+    state, first = agreement_since(test)
+    if first is not None:
+        return Answer("yes", _from(test, first), moment(test, first))
+    if state == "never":
+        return _never(test)
+    text = (
+        f"κ lies above chance at {above} of {counted(told, 'snapshot')} with an "
+        f"interval, but not at the last {SUSTAINED} or more of them without a gap"
     )
+    return Answer("undecided", text, state)
+
+
+def _from(test: SplitNumbers, first: int) -> str:
+    since = f"from {moment_step(test, first)} on"
+    when = f"{since}, at mean test accuracy {test.mean_accuracy[first]:.2f}"
+    if test.epoch[first] == 0:
+        when = "already before the first step"
+    return (
+        f"κ lies above chance {when}, and at every later snapshot at which its "
+        "interval is defined"
+    )
+
+
+def _never(test: SplitNumbers) -> Answer:
+    text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
+    nulls = [null.kappa for null in test.by_class]
+    if "undecided" in map(beyond, test.kappa, nulls):
+        text = f"{text}, and is not told apart from it at some"
+        return Answer("undecided", text)
+    return Answer("no", text, "never")
 
 
 def _bimodality(run: RunNumbers) -> Answer:
     test = run.test
     if (problem := missing(run)) or test is None:
         return Answer("undefined", f"{run.name}: {problem}.")
-    snapshot, comparable = comparable_bimodality(test)
+    measure = BY_NAME["bimodality"]
+    snapshot, comparable = compared_snapshot(test, measure)
     accuracy = test.mean_accuracy[snapshot]
-    low, high = COMPARABLE
     if not comparable:
+        low, high = measure.comparable or (0.0, 1.0)
         return Answer(
             "undecided",
             f"{run.name}: cannot be told, since no snapshot has a mean test accuracy "
@@ -182,16 +197,22 @@ def _bimodality(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at test accuracy {accuracy:.2f} ("
-        f"{test.moment(snapshot)}) bimodality is "
+        f"{moment(test, snapshot)}) bimodality is "
         f"β = {with_interval(observed)} against {with_interval(null)} by chance; "
-        f"{_RULING[verdict]}.",
+        f"{_ruling(verdict, observed)}.",
     )
+
+
+def _ruling(verdict: Verdict, observed: Interval) -> str:
+    if verdict == "undecided" and math.isnan(observed.low):
+        return "without an interval it cannot be told from chance"
+    return _RULING[verdict]
 
 
 _RULING = {
     "yes": "lower, so more bimodal than chance",
     "no": "higher, so less bimodal than chance",
-    "undecided": "the intervals overlap or are missing",
+    "undecided": "the intervals overlap",
     "undefined": "it is undefined",
 }
 
@@ -214,7 +235,7 @@ def _repeatable(run: RunNumbers) -> Answer:
         f"{run.name}: the order of the test examples has reliability "
         f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
         f"correlation to expect with the order of {test.members} other "
-        f"{run.nouns.member}s. {_needed(needed, 0.95, run.nouns.member)}",
+        f"{nouns_of(run).member}s. {_needed(needed, 0.95, nouns_of(run).member)}",
     )
 
 
@@ -290,118 +311,3 @@ def matched_words(pair: PairRow) -> str:
         f"Up to matched test accuracy ({accuracies}) it is "
         f"{with_interval(matched.spearman)}."
     )
-
-
-def lede(runs: Sequence[RunNumbers]) -> list[str]:
-    """Say what was trained on what, and what is left out.
-
-    Args:
-        runs: What was measured.
-
-    Returns:
-        Sentences; how far unfinished runs are stands above them, `unfinished`.
-    """
-    data = {_data_words(run) for run in runs}
-    trained = f"{_trained(runs)}, trained on {listed(sorted(data))}."
-    left_out = [_left_out(run) for run in runs if run.excluded]
-    return [trained, *_apart(runs), *left_out]
-
-
-def _trained(runs: Sequence[RunNumbers]) -> str:
-    called = page_nouns(runs)
-    members = sorted({run.run.config.members for run in runs})
-    what = counted(len(runs), called.model)
-    if members == [1]:
-        one = f"one {called.member} each"
-        return f"{what}, {one}" if len(runs) > 1 else f"One {called.member}"
-    many = f"{members[0]}" if len(members) == 1 else f"{members[0]} to {members[-1]}"
-    each = " each" if len(runs) > 1 else ""
-    also = " (“members”)" if called.member == "network" else ""
-    apart = [*_told_apart(runs)]
-    differ = f" that differ {apart[0]}" if len(apart) == 1 else ""
-    return f"{what}, {many} {called.member}s{each}{also}{differ}"
-
-
-def _told_apart(runs: Sequence[RunNumbers]) -> dict[str, list[str]]:
-    """Tell what sets members apart, and of which runs."""
-    told: dict[str, list[str]] = {}
-    for run in runs:
-        told.setdefault(members_differ(run.run), []).append(run.name)
-    return told
-
-
-def _apart(runs: Sequence[RunNumbers]) -> list[str]:
-    """Say run by run what sets members apart, where that is not the same for all."""
-    told = _told_apart(runs)
-    if len(told) == 1:
-        return []
-    words = [f"of {listed(names)} {differ}" for differ, names in told.items()]
-    return [f"Members differ: {'; '.join(words)}."]
-
-
-def members_differ(run: Run) -> str:
-    """Tell what sets the members of a run apart, after the word differ.
-
-    Args:
-        run: The run.
-    """
-    if run.kind == "learner":
-        return f"in {run.document['members_differ']}"
-    own = _own(run)
-    seeds = f"random seeds ({_seeded(run)})"
-    return (
-        f"in {listed(own)}, and in their {seeds}" if own else f"only in their {seeds}"
-    )
-
-
-def _own(run: Run) -> list[str]:
-    """Name what members differ in beside their seeds."""
-    config = run.config
-    found = [text.partition("=")[0].replace("-", " ") for text in config.vary]
-    parts = {
-        "resample": "bootstrap samples of the training examples",
-        "subset": "random parts of the training examples",
-        "disjoint": "disjoint parts of the training examples",
-        "folds": "the part of the training examples left out",
-    }
-    found += [words for field, words in parts.items() if getattr(config, field)]
-    return [*found, *(["labels"] if run.document.get("label_vectors") else [])]
-
-
-_STREAMS = {
-    "init": "initial weights",
-    "order": "the order of mini-batches",
-    "dropout": "dropout",
-}
-
-
-def _seeded(run: Run) -> str:
-    config = run.config
-    shared = {*config.freeze, *(["order"] if config.order == "shared" else [])}
-    own = [words for name, words in _STREAMS.items() if name not in shared]
-    alike = [words for name, words in _STREAMS.items() if name in shared]
-    words = ", ".join(own) or "none of which shows"
-    return f"{words}; shared: {', '.join(alike)}" if alike else words
-
-
-def _data_words(run: RunNumbers) -> str:
-    data = run.run.document["data"]
-    return (
-        f"{run.run.config.data} ({data['train']:,} training and {data['test']:,} test "
-        f"examples of {data['classes']} classes)"
-    )
-
-
-def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
-    """Say of each run that is not finished how far it is."""
-    return [
-        f"Unfinished: {run.name} has {p.snapshots} of {p.total} snapshots, {p.members} "
-        f"of {p.planned} members. What follows is about what is recorded so far."
-        for run in runs
-        if not (p := run.run.progress).finished
-    ]
-
-
-def _left_out(run: RunNumbers) -> str:
-    names = [f"member {each.member} ({each.reason})" for each in run.excluded]
-    return f"Left out of every number, of {run.name}: {listed(names)}."

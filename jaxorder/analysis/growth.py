@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxorder.analysis import cronbach_alpha, split_half
+from jaxorder.analysis.reliability import order_reliability, split_half
 
 # Enough that the mean of the draws is steady; few enough to stay below a second.
 _DRAWS = 20
@@ -47,7 +47,7 @@ def growth(order: Float[np.ndarray, "member example"], draws: int = _DRAWS) -> G
     table = np.array(found).reshape(len(sizes), draws)
     return Growth(
         members=len(order),
-        reliability=cronbach_alpha(order),
+        reliability=order_reliability(order).estimate,
         sizes=np.array(sizes, int),
         mean=table.mean(axis=1),
         low=table.min(axis=1),

@@ -1,0 +1,112 @@
+"""Every number behind a page, by name."""
+
+from typing import Any
+
+from jaxorder.analysis.intervals import Interval
+from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
+from jaxorder.analysis.results import PairRow, SummaryRow
+from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
+from jaxorder.analysis.snapshots import agreement_since
+from jaxorder.report.blocks import Finding
+from jaxorder.report.shown import Page
+
+
+def document(page: Page) -> dict[str, Any]:
+    """Return the numbers behind a page.
+
+    Args:
+        page: What it was written from.
+
+    Returns:
+        Texts, numbers, intervals, None, and lists and dictionaries of these; NaN
+        where undefined.
+    """
+    rows = zip(page.runs, page.results.summary, strict=True)
+    return {
+        "runs": [_run(run, row) for run, row in rows],
+        "pairs": [_pair(pair) for pair in page.results.pairs],
+        "findings": [_finding(finding) for finding in page.findings],
+    }
+
+
+def _run(run: RunNumbers, row: SummaryRow) -> dict[str, Any]:
+    return {
+        **row.to_dict(),
+        "path": str(run.run.path),
+        "against": run.run.labels,
+        "excluded": [
+            {"member": each.member, "reason": each.reason} for each in run.excluded
+        ],
+        "splits": {split: _split(run.split(split)) for split in SPLITS},
+    }
+
+
+def _split(numbers: SplitNumbers | None) -> dict[str, Any] | None:
+    """Tell what was measured of a split; None where nothing is recorded."""
+    if numbers is None:
+        return None
+    ids = map(str, numbers.example_id.tolist())
+    return {
+        "steps": numbers.step.tolist(),
+        "epochs": numbers.epoch.tolist(),
+        "accuracy": numbers.accuracy.tolist(),
+        "counts": numbers.counts.tolist(),
+        "measures": {
+            measure.name: _measure(measure, numbers) for measure in SNAPSHOT_MEASURES
+        },
+        "agreement_since": _since(numbers),
+        "reliability": numbers.reliability,
+        "correlation_of_halves": numbers.halves,
+        "growth": _growth(numbers),
+        "accessibility": dict(zip(ids, numbers.accessibility.tolist(), strict=True)),
+        "relabelled": numbers.relabelled,
+    }
+
+
+def _measure(measure: SnapshotMeasure, numbers: SplitNumbers) -> dict[str, Any]:
+    """Tell a measure of every snapshot, and its nulls; None where it is not told."""
+    told = [measure.compares(float(each)) for each in numbers.mean_accuracy]
+    by_name = {
+        "observed": numbers.measures[measure.name],
+        "independent": [null.measures[measure.name] for null in numbers.independent],
+        "by_class": [null.measures[measure.name] for null in numbers.by_class],
+    }
+    return {name: _masked(values, told) for name, values in by_name.items()}
+
+
+def _masked(values: Any, told: list[bool]) -> list[Interval | None]:
+    return [v if shown else None for v, shown in zip(values, told, strict=True)]
+
+
+def _since(numbers: SplitNumbers) -> dict[str, Any]:
+    state, first = agreement_since(numbers)
+    since = {} if first is None else {"step": int(numbers.step[first])}
+    return {"state": state, **since}
+
+
+def _growth(numbers: SplitNumbers) -> dict[str, Any]:
+    """Tell how well groups of so many members reproduce each other's order."""
+    grown = numbers.growth
+    found = {"members": grown.sizes, "mean": grown.mean}
+    found |= {"low": grown.low, "high": grown.high}
+    return {name: values.tolist() for name, values in found.items()}
+
+
+def _pair(pair: PairRow) -> dict[str, Any]:
+    found = pair.comparison.to_dict() if pair.comparison else {}
+    names = {"model_a": pair.model_a, "model_b": pair.model_b, "split": pair.split}
+    return {**names, "problem": pair.problem or None, **found}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "question": finding.question,
+        "answers": [
+            {
+                "verdict": each.verdict,
+                "word": each.word or each.verdict,
+                "text": each.text,
+            }
+            for each in finding.answers
+        ],
+    }
