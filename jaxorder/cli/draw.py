@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.files import write_bytes
 
 if TYPE_CHECKING:
@@ -76,11 +76,15 @@ def draw_grid(dataset: "Dataset", path: Path) -> None:
     import matplotlib.pyplot as plt
 
     if dataset.train.inputs.ndim != 4:
-        raise RequestError(f"--out {path}: the inputs of {dataset.name} are no images")
+        raise RequestError(
+            f"{given('out', path)}: the inputs of {dataset.name} are no images"
+        )
     if path.suffix not in (".png", ".svg", ".pdf"):
-        raise RequestError(f"--out {path}: must end in .png, .svg or .pdf")
+        raise RequestError(f"{given('out', path)}: must end in .png, .svg or .pdf")
     if not path.parent.is_dir():
-        raise RequestError(f"--out {path}: there is no folder {path.parent}; make it")
+        raise RequestError(
+            f"{given('out', path)}: there is no folder {path.parent}; make it"
+        )
     shown = min(dataset.num_classes, 20)
     figure, axes = plt.subplots(
         shown, EACH, figsize=(EACH, 1.05 * shown), layout="constrained", squeeze=False

@@ -10,6 +10,7 @@ from jaxorder.analysis.numbers import SIMULATIONS
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 from jaxorder.analysis.snapshots import SUSTAINED
 from jaxorder.config import StudyOptions
+from jaxorder.errors import option_name
 from jaxorder.options import given_options
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
 from jaxorder.report.findings import HIGH, SHARED
