@@ -116,7 +116,7 @@ def streaming(turns: int, members: int = 2) -> dict[str, Any]:
         held, config=dataclasses.replace(held.config, order="shared")
     )
     small = dataclasses.replace(held.config, device_memory="5MB")
-    arrangement = arrange(held.dataset, held.recorded, small, held.devices)
+    arrangement = arrange(held.data, small, held.devices)
     streamed = dataclasses.replace(held, config=small, arrangement=arrangement)
     times: dict[str, list[float]] = {"held": [], "streamed": []}
     steps = {"held": _epoch(held), "streamed": _epoch(streamed)}

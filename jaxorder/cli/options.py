@@ -5,20 +5,12 @@ not given stays open, since a study file may say it.
 """
 
 import dataclasses
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from cyclopts import ArgumentCollection, CoercionError, Group, Parameter
 
-from jaxorder.config import StudyOptions
-from jaxorder.options import annotation, groups_of, several, single
-
-TITLES = {
-    "DataOptions": "Data",
-    "TrainingOptions": "Training",
-    "MemberOptions": "Members",
-    "RecordingOptions": "Recording",
-    "ExecutionOptions": "Execution",
-}
+from jaxorder.config.run import GROUPS
+from jaxorder.options import annotation, several, single
 
 
 def refuse_rounding(arguments: ArgumentCollection) -> None:
@@ -60,20 +52,15 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return str(field.default) if shown else False
 
 
-GIVEN = {group.__name__: _as_given(group) for group in groups_of(StudyOptions)}
-globals().update({made.__name__: made for made in GIVEN.values()})
-
-
 def _shown(name: str, position: int) -> Any:
-    title = Group(TITLES[name], sort_key=position + 1, validator=refuse_rounding)
-    return Annotated[GIVEN[name], Parameter(name="*", group=title)]
+    heading = Group(name.capitalize(), sort_key=position, validator=refuse_rounding)
+    return Annotated[_as_given(GROUPS[name]), Parameter(name="*", group=heading)]
 
 
-Data = _shown("DataOptions", 0)
-Training = _shown("TrainingOptions", 1)
-Members = _shown("MemberOptions", 2)
-Recording = _shown("RecordingOptions", 3)
-Execution = _shown("ExecutionOptions", 4)
+if TYPE_CHECKING:  # what is made while running is none that it knows
+    Data = Training = Members = Recording = Execution = Any
+else:
+    Data, Training, Members, Recording, Execution = map(_shown, GROUPS, range(1, 6))
 
 
 def given_in(*groups: Any) -> dict[str, Any]:

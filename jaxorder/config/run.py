@@ -21,6 +21,16 @@ SCHEMA = 1
 LONGEST_NAME = 200  # most file systems allow 255 bytes, temporary names need some
 
 
+# The groups by name: tables of a study file, and headings of the help.
+GROUPS: dict[str, type] = {
+    "data": DataOptions,
+    "training": TrainingOptions,
+    "members": MemberOptions,
+    "recording": RecordingOptions,
+    "execution": ExecutionOptions,
+}
+
+
 # bases are read from the last to the first: the data come first
 @options
 class StudyOptions(

@@ -9,23 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxorder.config.run import SCHEMA, RunConfig, StudyOptions, check_names
+from jaxorder.config.run import GROUPS, SCHEMA, RunConfig, StudyOptions, check_names
 from jaxorder.data import beside
 from jaxorder.errors import RequestError, given
-from jaxorder.options import groups_of, names_in, to_json
+from jaxorder.options import names_in, to_json
 from jaxorder.spec import parse_model, unknown
 
 Values = Mapping[str, Any]
 
 # Tables of a study file, and the options in each of them.
-TABLES: dict[str, list[str]] = {
-    table: names_in(group)
-    for table, group in zip(
-        ("data", "training", "members", "recording", "execution"),
-        groups_of(StudyOptions),
-        strict=True,
-    )
-}
+TABLES: dict[str, list[str]] = {name: names_in(GROUPS[name]) for name in GROUPS}
 MODELS = "models"
 OWN = ("model", "name")  # of a model's table, beside options
 _FORM = (

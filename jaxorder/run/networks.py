@@ -74,7 +74,7 @@ class NetworkWork(Work):
         """First member and number of members of each block."""
         return self.plan.blocks(self.config.members, self.grown)
 
-    @cached_property
+    @property
     def steps(self) -> list[int]:
         """Steps of the snapshots."""
         config = self.config
@@ -361,8 +361,8 @@ def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
         train_examples=most,
         batch_size=batch_size,
         prediction=record.prediction_type(dataset.num_classes),
-        quantities=config.record,
-        augment=config.augment,
+        quantities=tuple(config.record),
+        augment=tuple(config.augment),
         label_smoothing=config.label_smoothing,
     )
 

@@ -73,9 +73,9 @@ def train(
     """
     dataset, module = data if isinstance(data, Dataset) else None, None
     if config is None:
-        name = dataset.name if dataset is not None else data
+        name = data.name if isinstance(data, Dataset) else data or ""
         module, model = _named_module(model)
-        config = RunConfig(data=name or "", model=model, **options)
+        config = RunConfig(data=name, model=model, **options)
     elif options or isinstance(data, str) or model is not None:
         raise RequestError("train takes a config or options, not both")
     out, watch = Path(out), watching(watch)
