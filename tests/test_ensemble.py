@@ -15,7 +15,6 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
-from jaxorder.members.streams import member_streams, seeds
 from jaxorder.run.workload import Workload, prepare
 
 DEVICES = spread_over_cores(2)
@@ -142,30 +141,6 @@ def test_shared_order_is_shared_and_says_nothing_of_weights(digits: Dataset) -> 
     assert (order == order[0]).all()
     weights = made.to_host(made.init()).params["dense_0"]["kernel"]
     assert not np.allclose(weights[0], weights[1])
-
-
-def test_streams_depend_on_study_seed_architecture_and_member() -> None:
-    def of(**options: Any) -> np.ndarray:
-        defaults = {"data": "digits", "model": "mlp", "members": 4}
-        return seeds(RunConfig(**{**defaults, **options}))
-
-    assert len(set(of())) == 4
-    np.testing.assert_array_equal(of(members=2), of()[:2])
-    assert not set(of()) & set(of(seed=1))
-    assert not set(of()) & set(of(model="mlp:widths=8"))
-    shared = {"share_streams": True}
-    np.testing.assert_array_equal(of(**shared), of(model="mlp:widths=8", **shared))
-    # pinned: a change would make every old seed mean another network
-    assert of()[0] == PINNED_SEED
-
-
-PINNED_SEED = 9658034673763037200
-
-
-def test_named_streams_differ() -> None:
-    streams = member_streams(RunConfig(data="digits", model="mlp"), 0, 1)
-    keys = [jax.random.key_data(key).tobytes() for key in streams]
-    assert len(set(keys)) == len(keys)
 
 
 def test_the_last_batch_of_an_epoch_is_masked() -> None:
