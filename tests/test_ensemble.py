@@ -9,22 +9,17 @@ import optax
 import pytest
 
 from jaxorder.config import RunConfig
-from jaxorder.data import Dataset, from_arrays, load
+from jaxorder.data import Dataset, from_arrays
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
 from jaxorder.run.workload import Workload, prepare
+from tests.trees import assert_equal, pick
 
 DEVICES = spread_over_cores(2)
 MODELS = ["mlp:widths=16,dropout=0.25", "small_st_vgg"]
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Return few digits, of a number that no batch size divides."""
-    return load("digits", train_examples=101, test_examples=53)
 
 
 def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
@@ -46,14 +41,6 @@ def trained(made: Ensemble, steps: int = 4, order: Any = None) -> Any:
     order = made.order(0) if order is None else order
     state, _ = made.train_segment(made.init(), order, 0, steps)
     return made.to_host(state)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -27,6 +27,7 @@ from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
 from jaxorder.run.workload import Workload, prepare
+from tests.trees import assert_close, assert_equal, pick
 
 DEVICES = spread_over_cores(2)
 SMALL: dict[str, Any] = {
@@ -42,12 +43,6 @@ SMALL: dict[str, Any] = {
 
 def config(**options: Any) -> RunConfig:
     return RunConfig(**{**SMALL, **options})
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Return few digits, of a number that no batch size divides."""
-    return load("digits", train_examples=101, test_examples=53)
 
 
 def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
@@ -70,18 +65,6 @@ def trained(made: Ensemble, epochs: int = 2) -> Any:
         start = epoch * made.held_steps
         state, _ = made.train_segment(state, made.order(epoch), start, made.held_steps)
     return made.to_host(state)
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
-
-
-def assert_close(a: Any, b: Any, **tolerance: float) -> None:
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 # ---- training on them

@@ -9,7 +9,8 @@ import pytest
 
 from jaxorder.ensemble import packing
 from jaxorder.ensemble.packing import Packed, pack, pack_like, unpack
-from tests.test_zoo import assert_equal, workload
+from tests.test_zoo import workload
+from tests.trees import assert_equal
 
 
 def tree(vectors: int) -> dict[str, Any]:

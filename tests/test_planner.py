@@ -12,7 +12,7 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions
-from jaxorder.data import Dataset, from_arrays, load
+from jaxorder.data import Dataset, from_arrays
 from jaxorder.data.cache import cache_folder
 from jaxorder.ensemble import devices, planner
 from jaxorder.ensemble.devices import spread_over_cores
@@ -35,12 +35,6 @@ CONVOLUTIONS = [
     Lowering("vmap", "winograd"),
 ]
 MLP = "mlp:widths=8,dropout=0.25"
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Return few digits, of a number that no batch size divides."""
-    return load("digits", train_examples=101, test_examples=53)
 
 
 @pytest.fixture

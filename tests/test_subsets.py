@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
 
 from jaxorder.config import RunConfig
-from jaxorder.errors import RequestError
 from jaxorder.members.subsets import differ, most_examples, training_positions
+from tests.refused import refusal
+from tests.trees import assert_equal
 
 LABELS = np.arange(103) * 7 % 5 % 4  # four classes, one twice as common
 PARTS: list[dict[str, Any]] = [
@@ -24,10 +24,6 @@ def config(**options: Any) -> RunConfig:
     return RunConfig(
         **{"data": "digits", "model": "mlp:widths=16", "members": 4, **options}
     )
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -107,6 +103,4 @@ def test_a_frozen_subset_is_the_same_for_all() -> None:
 def test_a_member_without_examples_is_refused(
     options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(RequestError) as refused:
-        most_examples(config(**options), 103)
-    assert str(refused.value).startswith(message)
+    assert refusal(most_examples, config(**options), 103).startswith(message)

@@ -22,6 +22,7 @@ from jaxorder.models import ARCHITECTURES, object_name
 from jaxorder.run.folder import Run
 from jaxorder.run.workload import Workload, prepare
 from tests.test_models import TESTED, drawn, taken
+from tests.trees import assert_equal, pick
 
 DEVICES = spread_over_cores(2)
 
@@ -108,14 +109,6 @@ def changed(leaf: np.ndarray, change: Callable[[Any], Any]) -> np.ndarray:
     leaf = leaf.copy()
     leaf[1] = change(leaf[1])
     return leaf
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_members_differ_and_learn(ensemble: Ensemble) -> None:
