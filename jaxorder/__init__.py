@@ -10,20 +10,23 @@ if TYPE_CHECKING:
     from jaxorder.analysis import (
         accessibility,
         bimodality,
+        class_null,
         classification_agreement,
         compare,
+        epoch_weights,
         fleiss_kappa,
         held_out_accuracy,
         scores,
         tp_agreement,
     )
+    from jaxorder.api import grow, resume, study, train
     from jaxorder.config import RunConfig
-    from jaxorder.data import Dataset, Split, from_arrays
+    from jaxorder.data import Dataset, Split, from_arrays, load
     from jaxorder.errors import RequestError
     from jaxorder.report import write_report
-    from jaxorder.run.folder import Run, open_run
+    from jaxorder.run.folder import Run
     from jaxorder.run.join import join_scores
-    from jaxorder.run.training import grow, resume, train
+    from jaxorder.run.study import Study, open_run, open_runs, open_study
 
 __version__ = "0.1.0"
 __all__ = [
@@ -32,18 +35,25 @@ __all__ = [
     "Run",
     "RunConfig",
     "Split",
+    "Study",
     "accessibility",
     "bimodality",
+    "class_null",
     "classification_agreement",
     "compare",
+    "epoch_weights",
     "fleiss_kappa",
     "from_arrays",
     "grow",
     "held_out_accuracy",
     "join_scores",
+    "load",
     "open_run",
+    "open_runs",
+    "open_study",
     "resume",
     "scores",
+    "study",
     "tp_agreement",
     "train",
     "write_report",
@@ -52,8 +62,10 @@ __all__ = [
 _ANALYSIS = {
     "accessibility",
     "bimodality",
+    "class_null",
     "classification_agreement",
     "compare",
+    "epoch_weights",
     "fleiss_kappa",
     "held_out_accuracy",
     "scores",
@@ -64,14 +76,19 @@ _MODULES = {
     "Dataset": "jaxorder.data",
     "Split": "jaxorder.data",
     "from_arrays": "jaxorder.data",
+    "load": "jaxorder.data",
     "join_scores": "jaxorder.run.join",
     "RequestError": "jaxorder.errors",
     "Run": "jaxorder.run.folder",
     "RunConfig": "jaxorder.config",
-    "open_run": "jaxorder.run.folder",
-    "grow": "jaxorder.run.training",
-    "resume": "jaxorder.run.training",
-    "train": "jaxorder.run.training",
+    "Study": "jaxorder.run.study",
+    "open_run": "jaxorder.run.study",
+    "open_runs": "jaxorder.run.study",
+    "open_study": "jaxorder.run.study",
+    "study": "jaxorder.api",
+    "grow": "jaxorder.api",
+    "resume": "jaxorder.api",
+    "train": "jaxorder.api",
     "write_report": "jaxorder.report",
 }
 

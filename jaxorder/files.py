@@ -1,6 +1,5 @@
 """Files that are either there in whole or not at all, also after a crash."""
 
-import fcntl
 import json
 import os
 import re
@@ -9,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from jaxorder.errors import RequestError, given
 
@@ -25,7 +26,11 @@ def safe_name(text: str) -> str:
 
 def sync(path: Path) -> None:
     """Put a file's content, or a folder's list of names, on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    folder = path.is_dir()
+    if folder and os.name == "nt":  # where folders cannot be opened
+        return
+    # only what could be written can be synced there
+    descriptor = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:
@@ -72,7 +77,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises:
         RequestError: Where something of that name exists.
     """
-    refuse_existing(path)
+    refuse_occupied(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     made = [parent for parent in path.parents if not parent.exists()]
     try:
@@ -92,16 +97,19 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_occupied(path: Path, further: str = "") -> None:
     """Refuse to write over something.
+
+    Args:
+        path: Where to write.
+        further: What else can be done about it, to end the message.
 
     Raises:
         RequestError: Where the path exists, or cannot be made.
     """
     if path.exists():
         raise RequestError(
-            f"{given('out', path)}: exists already; name a new folder, or go on with "
-            f"it: jaxorder resume {path}"
+            f"{given('out', path)}: exists already; name a new folder{further}"
         )
     above = next(parent for parent in path.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
@@ -117,11 +125,12 @@ def lock(folder: Path) -> Iterator[None]:
     Raises:
         RequestError: Where another process holds it.
     """
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RequestError(
-                f"{folder}: another process is training this run; wait for it to end"
-            ) from None
+    try:
+        # flock underneath, where there is one, as in the versions before
+        held = FileLock(folder / "lock").acquire(blocking=False)
+    except Timeout:
+        raise RequestError(
+            f"{folder}: another process is training this run; wait for it to end"
+        ) from None
+    with held:
         yield

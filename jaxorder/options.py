@@ -81,7 +81,7 @@ def _hints(group: type) -> dict[str, Any]:
 
 def several(kind: Any) -> Any:
     """Return the type of each value of an option that takes several; else None."""
-    return get_args(kind)[0] if get_origin(kind) is tuple else None
+    return get_args(kind)[0] if get_origin(kind) is Sequence else None
 
 
 def single(kind: Any) -> Any:

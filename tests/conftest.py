@@ -26,7 +26,9 @@ DATA = Path(os.environ.get("JAXORDER_TEST_DATA", ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """Return the folder of the real data sets, or skip; CI must not skip."""
+    """Return the folder of the real data sets, or skip; CI must not skip unawares."""
+    if os.environ.get("JAXORDER_TEST_DATA") == "none":
+        pytest.skip("no real data here, as JAXORDER_TEST_DATA says")
     if not (DATA / "tfds").is_dir():
         missing = f"no real data in {DATA} (set JAXORDER_TEST_DATA)"
         (pytest.fail if "CI" in os.environ else pytest.skip)(missing)

@@ -3,8 +3,9 @@
 import dataclasses
 import io
 import json
+import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,14 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.cli import main
+from jaxorder.cli.app import app
 from jaxorder.config import SCHEMA, StudyOptions
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.errors import option_name
+from jaxorder.learners import LEARNERS
+from jaxorder.models import ARCHITECTURES
+from jaxorder.run.folder import Run
+from jaxorder.run.study import open_runs
+from tests.conftest import ROOT
 
 RUN = ["run", "--data=digits", "--models=mlp"]
 TINY = [
@@ -431,9 +438,9 @@ def test_plan_says_what_run_would_do_and_writes_nothing(
     for run, planned in zip(open_runs(study), found["runs"], strict=True):
         assert planned["model"] == run.name
         assert planned["model"] in printed
-        assert planned["parameters"] == run.document["parameters"]
-        assert planned["snapshots"] == len(run.document["steps"])
-        assert planned["steps_per_epoch"] == run.document["steps_per_epoch"]
+        assert planned["parameters"] == run.document.parameters
+        assert planned["snapshots"] == len(run.document.steps)
+        assert planned["steps_per_epoch"] == run.document.steps_per_epoch
         assert planned["learning_rate"] == run.config.learning_rate
         assert (planned["train_examples"], planned["evaluated_examples"]) == (100, 150)
         predictions = run.record("train").prediction.nbytes
@@ -573,25 +580,41 @@ def test_a_set_is_prepared_without_tensorflow(done: Done, complaint: Complaint) 
 
 # ---- help
 
-COMMANDS = [
-    [],
-    ["run"],
-    ["resume"],
-    ["report"],
-    ["scores"],
-    ["compare"],
-    ["info"],
-    ["plan"],
-    ["data"],
-    ["data", "list"],
-    ["data", "info"],
-    ["data", "prepare"],
-]
+
+def commands(within: Any = app, words: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """Yield every command there is, as words; the program itself first."""
+    yield list(words)
+    for name in within:
+        if not name.startswith("-"):
+            yield from commands(within[name], (*words, name))
+
+
+COMMANDS = list(commands())
+FIELDS = dataclasses.fields(StudyOptions)
 
 
 def help_of(done: Done, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> str:
     monkeypatch.setenv("COLUMNS", "80")
     return done(*words, "--help")
+
+
+def entries(text: str) -> dict[str, str]:
+    """Return what a help says of each option or command, by its name."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        inner = line.strip("│").rstrip()
+        if begun := re.match(r" (?:\* +)?((?:--)?[a-z][\w-]*)(?= |$)", inner):
+            name = begun[1]
+        if line.startswith("│") and name:
+            found[name] = " ".join(f"{found.get(name, '')} {inner}".split())
+    return found
+
+
+def test_commands_were_found() -> None:
+    assert ["grow"] in COMMANDS
+    assert ["data", "prepare"] in COMMANDS
+    assert len(COMMANDS) >= 14
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -604,28 +627,64 @@ def test_help_fits_into_80_columns(
 
 
 def test_help_names_every_command(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = help_of(done, monkeypatch, [])
-    assert all(f" {words[0]} " in text for words in COMMANDS if words)
-    assert done() == text
+    for above in ([], ["data"]):
+        listed = entries(help_of(done, monkeypatch, above))
+        below = [words for words in COMMANDS if words and words[:-1] == above]
+        # each with a line of what it does
+        assert all(len(listed[words[-1]].split()) > 3 for words in below)
+    assert done() == help_of(done, monkeypatch, [])
 
 
 @pytest.mark.parametrize("command", ["run", "plan"])
-def test_help_shows_every_option_and_its_default(
+def test_help_shows_every_option_with_what_it_is_and_its_default(
     done: Done, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    lines = help_of(done, monkeypatch, [command]).replace("│", "")
-    text = " ".join(lines.split())
-    starts = [text.index(f" {option_name(f.name)} ") for f in FIELDS]
-    ends = [*starts[1:], len(text)]
-    for field, start, end in zip(FIELDS, starts, ends, strict=True):
-        part = text[start:end]
-        if field.default is dataclasses.MISSING:
-            assert "[required]" in part
-        elif field.default is not None:
-            assert f"[default: {field.default}]" in part
+    found = entries(help_of(done, monkeypatch, [command]))
+    for field in FIELDS:
+        told = found[option_name(field.name)]
+        assert " ".join(field.metadata["help"].split()) in told
+        shown = field.default not in (None, "")
+        assert (f"[default: {field.default}]" in told) == shown
+        assert "[required]" not in told  # a study file may say it
 
 
-FIELDS = dataclasses.fields(StudyOptions)
+def test_help_shows_options_in_groups(
+    done: Done, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = help_of(done, monkeypatch, ["run"])
+    titles = re.findall(r"╭─ (\w+) ─", text)
+    assert titles[-5:] == ["Data", "Training", "Members", "Recording", "Execution"]
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("--lr=0.1", "--learning-rate"),
+        ("--dataset=digits", "--data"),
+        ("--learning-rat=1", "--learning-rate"),
+    ],
+)
+def test_what_was_meant_by_an_option_is_said(
+    complaint: Complaint, given: str, meant: str
+) -> None:
+    line = complaint([*RUN, "--out=x", given])
+    assert f"Unknown option: {given}. Did you mean {meant}?" in line
+
+
+def test_models_are_listed_with_their_keys(done: Done) -> None:
+    found = document(done("models", "--json"))["models"]
+    names = {each["name"] for each in found}
+    assert names == {*ARCHITECTURES, *(f"sklearn:{name}" for name in LEARNERS)}
+    printed = done("models")
+    for each in found:
+        assert f"  {each['name']}: {each['what']}" in printed
+        assert all(key in " ".join(printed.split()) for key in each["keys"])
+
+
+def test_the_readme_names_every_model() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in readme for name in ARCHITECTURES)
+    assert all(name in readme for name in LEARNERS)
 
 
 def test_the_version_is_told(done: Done) -> None:

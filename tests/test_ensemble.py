@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jaxorder.run.workload import Workload, prepare
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, from_arrays
@@ -15,7 +16,6 @@ from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
-from jaxorder.run.workload import Workload, prepare
 from tests.trees import assert_equal, pick
 
 DEVICES = spread_over_cores(2)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from jaxorder.files import (
     lock,
     new_folder,
     read_json,
-    refuse_existing,
+    refuse_occupied,
     write_json,
     write_text,
 )
@@ -87,10 +88,7 @@ def test_what_exists_is_refused_and_left(tmp_path: Path) -> None:
         out = tmp_path / name
         with pytest.raises(RequestError) as refused, new_folder(out):
             pytest.fail("entered")
-        assert str(refused.value) == (
-            f"--out {out}: exists already; name a new folder, or go on with it: "
-            f"jaxorder resume {out}"
-        )
+        assert str(refused.value) == (f'out="{out}": exists already; name a new folder')
     assert everything_in(tmp_path) == before
 
 
@@ -99,9 +97,9 @@ def test_a_file_is_no_parent(tmp_path: Path, below: str) -> None:
     file = tmp_path / "file"
     file.write_text("1")
     with pytest.raises(RequestError) as refused:
-        refuse_existing(file / below)
+        refuse_occupied(file / below)
     assert str(refused.value) == (
-        f"--out {file / below}: {file} is not a folder one can write to"
+        f'out="{file / below}": {file} is not a folder one can write to'
     )
     assert everything_in(tmp_path) == ["file"]
 
@@ -112,7 +110,7 @@ def test_a_parent_must_be_writable(
     # tests may run as root, who may write everywhere
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
     with pytest.raises(RequestError, match="is not a folder one can write to"):
-        refuse_existing(tmp_path / "a" / "run")
+        refuse_occupied(tmp_path / "a" / "run")
 
 
 # ---- files
@@ -185,10 +183,22 @@ with lock(Path(sys.argv[1])):
 """
 
 
-@pytest.fixture
-def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+# what version 0.1.0 did
+HOLD_AS_BEFORE = """
+import fcntl, sys
+with open(sys.argv[1] + "/lock", "w") as file:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(params=[HOLD, HOLD_AS_BEFORE], ids=["this version", "0.1.0"])
+def holder(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[str]]:
     """Yield another process that holds a folder."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    command = [sys.executable, "-c", request.param, str(tmp_path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -218,3 +228,28 @@ def test_a_folder_is_free_again_after_a_failure(tmp_path: Path) -> None:
         raise ValueError("enough")
     with lock(tmp_path):
         pass
+
+
+def test_the_version_before_is_refused_what_this_one_holds(tmp_path: Path) -> None:
+    before = [sys.executable, "-c", HOLD_AS_BEFORE, str(tmp_path)]
+    with lock(tmp_path):
+        refused = subprocess.run(before, capture_output=True, text=True, check=False)
+    assert refused.stdout == ""
+    assert "BlockingIOError" in refused.stderr
+
+
+def test_a_folder_can_be_written_to_where_folders_cannot_be_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = os.open
+
+    def open_file(path: Path, flags: int) -> int:
+        assert not path.is_dir()
+        return opened(path, flags)
+
+    monkeypatch.setattr("jaxorder.files.os", SimpleNamespace(**vars(os)))
+    monkeypatch.setattr("jaxorder.files.os.name", "nt")
+    monkeypatch.setattr("jaxorder.files.os.open", open_file)
+    with new_folder(tmp_path / "run") as folder:
+        write_text(folder / "report.html", "new")
+    assert everything_in(tmp_path) == ["run", "run/report.html"]

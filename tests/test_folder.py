@@ -10,11 +10,13 @@ import pytest
 
 from jaxorder import record
 from jaxorder.checkpoint import BlockCheckpoints
-from jaxorder.config import RunConfig, folder_name, to_json
+from jaxorder.config import RunConfig, StudyOptions, folder_name, to_json
 from jaxorder.errors import RequestError
 from jaxorder.files import write_json
 from jaxorder.record import COMMITS, RECORD, BlockWriter, Commit, Layout, RecordedSplit
-from jaxorder.run.folder import Progress, Run, is_run, is_study, open_run, open_runs
+from jaxorder.run.document import DataDescription, RunDocument
+from jaxorder.run.folder import Progress, Run, is_run
+from jaxorder.run.study import is_study, open_run, open_runs
 
 STEPS = [0, 2, 4]
 LABELS = np.array([0, 1, 2, 1])
@@ -40,8 +42,18 @@ def make_run(
     """Make a run of which each block has committed so many snapshots."""
     config = RunConfig(data="digits", model=model, members=3, block_members=2)
     path.mkdir(parents=True)
-    document = {"schema": 1, "options": to_json(config), "steps": STEPS, "data": {}}
-    write_json(path / "config.json", document)
+    data = DataDescription(
+        name="digits",
+        digest="0" * 64,
+        train=4,
+        test=4,
+        classes=3,
+        class_names=["a", "b", "c"],
+        input_shape=[8, 8, 1],
+    )
+    RunDocument(
+        config=config, steps=STEPS, steps_per_epoch=2, data=data, plan={}
+    ).write(path)
     split = RecordedSplit(LABELS, np.arange(4))
     layout = Layout(
         steps=np.array(STEPS),
@@ -72,7 +84,7 @@ def write_block(path: Path, first: int, members: int, snapshots: int) -> None:
 
 def make_study(path: Path, models: Sequence[str], begun: Sequence[str]) -> Path:
     path.mkdir()
-    config = RunConfig(data="digits", model="mlp")
+    config = StudyOptions(data="digits")
     document = {"schema": 1, "models": list(models), "options": to_json(config)}
     write_json(path / "study.json", document)
     for model in begun:
@@ -91,7 +103,7 @@ def test_a_run_opens_as_itself(tmp_path: Path) -> None:
         assert run.path == path
         assert run.name == "mlp:widths=8"
         assert run.config.members == 3
-        assert run.document["steps"] == STEPS
+        assert run.document.steps == STEPS
 
 
 def test_a_study_opens_as_the_runs_begun_in_its_order(tmp_path: Path) -> None:
@@ -116,7 +128,7 @@ def test_a_study_without_a_run_says_how_to_go_on(tmp_path: Path) -> None:
     with pytest.raises(RequestError) as refused:
         open_runs(study)
     assert str(refused.value) == (
-        f"{study}: no run was begun yet; go on with: jaxorder resume {study}"
+        f'{study}: no run was begun yet; go on with: jaxorder.resume("{study}")'
     )
 
 
@@ -188,7 +200,7 @@ def test_a_split_that_is_not_there_is_refused(tmp_path: Path) -> None:
     run = open_run(make_run(tmp_path / "run"))
     with pytest.raises(RequestError) as refused:
         run.record("valid")
-    assert str(refused.value) == f"--split valid: {run.path} holds train and test"
+    assert str(refused.value) == f'split="valid": {run.path} holds train and test'
 
 
 @pytest.mark.parametrize(
@@ -220,6 +232,23 @@ def test_progress_is_that_of_the_foremost(
         evaluate_seconds=0.25 * begun,
     )
     assert progress.finished == (committed == DONE)
+
+
+def test_a_run_shows_how_far_it_is(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "<run>"))
+    right = run.correct("test")[-1].mean().item()
+    assert repr(run) == (
+        f"<Run mlp:widths=8 in {tmp_path}/<run>: data digits, members 3 of 3, "
+        f"snapshots 3 of 3, train accuracy {right:.3f}, test accuracy {right:.3f}>"
+    )
+    shown = run._repr_html_()
+    assert "<th>members</th><td>3 of 3</td>" in shown
+    assert "&lt;run&gt;" in shown
+
+
+def test_a_run_just_begun_shows_no_accuracy(tmp_path: Path) -> None:
+    run = open_run(make_run(tmp_path / "run", (0, 0)))
+    assert repr(run).endswith("data digits, members 0 of 3, snapshots 0 of 3>")
 
 
 def test_parameters_come_back_for_every_member(tmp_path: Path) -> None:

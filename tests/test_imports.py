@@ -25,7 +25,7 @@ LEVELS = (
     {"run"},
     {"analysis"},
     {"report"},
-    {"cli"},
+    {"cli", "api"},
     {"__main__"},
 )
 
@@ -75,13 +75,20 @@ LAZY = {
     ("ensemble.windows", "grain"),
     # only the digits come with it
     ("data.sources", "sklearn"),
+    # only a notebook's kernel shows anything by it
+    ("progress.notebook", "IPython"),
     # only what is trained is loaded, in the processes that train it
     ("learners.ensembles", "sklearn"),
     ("learners.growing", "sklearn"),
     ("learners.linear", "sklearn"),
 }
 
-KNOWN_BY = {"flax": "models", "orbax": "checkpoint", "tensorflow_datasets": "data"}
+KNOWN_BY = {
+    "flax": "models",
+    "orbax": "checkpoint",
+    "tensorflow_datasets": "data",
+    "IPython": "progress",
+}
 JAX = {"jax", "jaxlib", "flax", "optax", "orbax", "tensorflow_datasets"}
 WITHOUT_JAX = (
     *("record", "analysis", "report", "run.folder", "cli", "data"),
@@ -241,7 +248,7 @@ READ = f"""
 import sys
 import jaxorder
 jaxorder.open_run; jaxorder.compare; jaxorder.RunConfig; jaxorder.Dataset
-import jaxorder.report, jaxorder.cli.documents, jaxorder.cli.display
+import jaxorder.report, jaxorder.cli.documents, jaxorder.progress
 print(sorted({JAX} & set(sys.modules)))
 """
 

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 import pytest
 import xarray as xr
+from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder import record
@@ -26,7 +27,6 @@ from jaxorder.members.traits import member_traits
 from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
-from jaxorder.run.workload import Workload, prepare
 from tests.trees import assert_close, assert_equal, pick
 
 DEVICES = spread_over_cores(2)

@@ -9,9 +9,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
-from jaxorder.config import RunConfig, StudyOptions
+from jaxorder.config import RunConfig, StudyOptions, study_asked
 from jaxorder.data import Dataset, from_arrays
 from jaxorder.data.cache import cache_folder
 from jaxorder.ensemble import devices, planner
@@ -21,7 +22,6 @@ from jaxorder.ensemble.plan import Lowering, Plan, Trial, by_rule
 from jaxorder.errors import RequestError
 from jaxorder.models import Inputs, build, forward_flops, layer_flops
 from jaxorder.run.training import plan_study
-from jaxorder.run.workload import Workload, prepare
 
 DEVICES = spread_over_cores(2)
 WAYS = [Lowering("sequential", "native"), Lowering("vmap", "native")]
@@ -492,6 +492,6 @@ def test_the_plan_is_written_before_step_1_and_kept(digits, tmp_path: Path) -> N
 
 def test_a_study_is_planned_for_each_model(kept: Path) -> None:
     options = StudyOptions(data="digits", train_examples=100, members=3, epochs=1)
-    works = plan_study(options, [MLP, "mlp:widths=none"], "always")
+    works = plan_study(study_asked(options, [MLP, "mlp:widths=none"], {}), "always")
     assert [len(work.plan.trials) > 0 for work in works] == [True, True]
     assert len(list(kept.iterdir())) == 2

@@ -59,7 +59,7 @@ def assert_same_record(a: Path, b: Path) -> None:
     for split in ("train", "test"):
         one, other = (Run(path).record(split).load() for path in (a, b))
         assert one.identical(other)
-    last = Run(a).document["steps"][-1]
+    last = Run(a).document.steps[-1]
     states = [restore_parameters(path, last) for path in (a, b)]
     for leaf, twin in zip(*map(leaves, states), strict=True):
         np.testing.assert_array_equal(leaf, twin)
@@ -134,7 +134,7 @@ def unfinished(tmp_path: Path) -> Path:
     (counter,) = (out / "commits").iterdir()
     document = json.loads(counter.read_text())
     counter.write_text(json.dumps(document | {"snapshots": document["snapshots"] - 1}))
-    steps = Run(out).document["steps"]
+    steps = Run(out).document.steps
     with BlockCheckpoints(out, 0, 2) as checkpoints:
         checkpoints.keep_only(set(steps[:4]))
     return out
@@ -161,7 +161,7 @@ def test_another_machine_is_noted_and_may_differ(unfinished: Path) -> None:
 
     (run,) = jo.resume(unfinished)
     assert run.progress.finished
-    (note,) = run.document["resumed_on"]
+    (note,) = run.document.resumed_on
     assert note["versions"]["jax"] != "0.0.1"
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 import jaxorder as jo
-from jaxorder.config import RunConfig, StudyOptions
+from jaxorder.config import RunConfig, StudyConfig, StudyOptions
 from jaxorder.data import Dataset, from_arrays, load
 from jaxorder.errors import RequestError
 from jaxorder.progress.watch import Tick
 from jaxorder.run.block import kept_steps
 from jaxorder.run.folder import Run
-from jaxorder.run.training import plan_study, run_study
+from jaxorder.run.training import plan_study, train_study
 
 SMALL: dict[str, Any] = {
     "model": "mlp:widths=16",
@@ -67,7 +67,7 @@ def test_the_record_does_not_depend_on_how_members_are_blocked(
     assert len(list((blocked.path / "checkpoints").iterdir())) == 2
     for split in ("train", "test"):
         assert blocked.record(split).load().equals(run.record(split).load())
-    last = blocked.document["steps"][-1]
+    last = blocked.document.steps[-1]
     one, other = (r.restore(last)["output"]["kernel"] for r in (run, blocked))
     np.testing.assert_array_equal(one, other)
 
@@ -137,7 +137,7 @@ def test_no_checkpoint_need_be_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", ["last", "log", "all"])
 def test_checkpoints_are_kept_as_asked(tmp_path: Path, keep: str) -> None:
     run = small(tmp_path / "run", keep_checkpoints=keep)
-    steps = kept_steps(keep, run.document["steps"])
+    steps = kept_steps(keep, run.document.steps)
     for step in steps:
         assert run.restore(step)["dense_0"]["kernel"].shape == (3, 64, 16)
     (folder,) = (run.path / "checkpoints").iterdir()
@@ -145,7 +145,7 @@ def test_checkpoints_are_kept_as_asked(tmp_path: Path, keep: str) -> None:
 
 
 def test_restored_weights_predict_what_was_recorded(run: Run) -> None:
-    params = run.restore(run.document["steps"][-1])
+    params = run.restore(run.document.steps[-1])
     digits = load("digits", train_examples=130, test_examples=57)
     record = run.record("test")
     mean, deviation = digits.train.inputs.mean(), digits.train.inputs.std()
@@ -205,12 +205,12 @@ def test_a_run_of_arrays_is_resumed_with_them(diverging: Run) -> None:
 def test_a_study_shares_its_data_and_nothing_else(tmp_path: Path) -> None:
     ticks: list[Tick] = []
     options = {k: v for k, v in SMALL.items() if k != "model"}
-    runs = run_study(
+    runs = train_study(
         StudyOptions(data="digits", **options),
         ["mlp:widths=8", "mlp:widths=none"],
-        tmp_path / "study",
-        ticks.append,
-    )
+        out=tmp_path / "study",
+        watch=ticks.append,
+    ).runs
     assert [run.name for run in runs] == ["mlp:widths=8", "mlp:widths=none"]
     assert [run.path.name for run in runs] == ["mlp_widths=8", "mlp_widths=none"]
     one, other = (run.record("test") for run in runs)
@@ -229,7 +229,7 @@ def test_a_study_shares_its_data_and_nothing_else(tmp_path: Path) -> None:
 
 def test_a_plan_writes_nothing(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (work,) = plan_study(StudyOptions(data="digits"), ["mlp"])
+    (work,) = plan_study(StudyConfig.of({"data": "digits"}, ["mlp"]))
     assert work.config.batch_size == 64
     assert not list(tmp_path.iterdir())
 
@@ -237,7 +237,7 @@ def test_a_plan_writes_nothing(tmp_path: Path, monkeypatch) -> None:
 def test_a_request_that_fails_leaves_nothing(tmp_path: Path) -> None:
     for options, message in (
         ({"model": "small_st_vgg:dropout=0.7"}, "dropout=0.7 must be"),
-        ({"train_examples": 9999}, "--train-examples 9999"),
+        ({"train_examples": 9999}, "train_examples=9999: "),
     ):
         with pytest.raises(RequestError, match=message):
             small(tmp_path / "deep" / "run", **options)

@@ -19,8 +19,9 @@ from cyclopts import (
 )
 
 from jaxorder import __version__
-from jaxorder.cli import tables
-from jaxorder.config import SCHEMA, StudyOptions
+from jaxorder.cli import options, tables
+from jaxorder.cli.suggestions import unparsed
+from jaxorder.config import SCHEMA, study_asked
 from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_line
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ app = App(
 data_app = App(name="data", help="List data sets, look at one, or prepare one.")
 app.command(data_app)
 
-Options = Annotated[StudyOptions, Parameter(name="*")]
 Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document.")]
 Split = Literal["train", "test"]
 Against = Literal["label", "original"]
@@ -66,7 +66,9 @@ def main(arguments: list[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else arguments
     try:
         app(words, print_error=False, exit_on_error=False, result_action="return_value")
-    except (CycloptsError, RequestError) as error:
+    except CycloptsError as error:
+        return _complain(unparsed(error, words), 2)
+    except RequestError as error:
         return _complain(on_command_line(error), 2)
     except BrokenPipeError:  # as of `| head`: nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -87,33 +89,45 @@ def _complain(error: object, code: int) -> int:
 
 @app.command
 def run(
+    study: Path | None = None,
+    /,
     *,
-    models: list[str],
+    models: list[str] | None = None,
     out: Path,
-    options: Options,
     quiet: bool = False,
     json: Json = False,
+    data: options.Data = None,
+    training: options.Training = None,
+    members: options.Members = None,
+    recording: options.Recording = None,
+    execution: options.Execution = None,
 ) -> None:
     """Train an ensemble for each model, record what every member predicts, and report.
 
     Parameters
     ----------
+    study
+        A study file: options, and each model's own. Options given here win.
     models
-        Architectures, NAME[:key=value,...]: mlp, small_st_vgg, st_vgg, alexnet, vgg19,
-        resnet18, resnet50, densenet121; for texts bilstm_attention, bag_of_embeddings.
-        Or learners that are no networks, sklearn:NAME[:key=value,...]: adaboost,
-        gradient_boosting, random_forest, sgd, perceptron, svm, knn, naive_bayes, lda.
+        Architectures or learners, NAME[:key=value,...], as `jaxorder models` lists
+        them; of a study file, the names of those to train (else all).
     out
         Folder of the study, which must not exist.
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
-    from jaxorder.run.training import run_study
+    from jaxorder.progress import chosen
+    from jaxorder.run.study import refuse_existing
 
-    with Display(quiet) as display:
-        runs = run_study(options, models, out, display, display.planned)
-    _conclude(out, runs, json)
+    refuse_existing(out)
+    asked = options.given_in(data, training, members, recording, execution)
+    config = study_asked(study, models or [], asked)
+    with chosen(not quiet) as watch:
+        watch.phase("starting", sound=False)  # JAX takes seconds to import
+        from jaxorder.run.training import train_study
+
+        made = train_study(config, out=out, watch=watch)
+    _conclude(out, made.runs, json)
 
 
 @app.command
@@ -127,11 +141,11 @@ def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
+    from jaxorder.progress import chosen
     from jaxorder.run.training import resume
 
-    with Display(quiet) as display:
-        runs = resume(path, watch=display)
+    with chosen(not quiet) as watch:
+        runs = resume(path, watch=watch)
     _conclude(path, runs, json)
 
 
@@ -153,11 +167,11 @@ def grow(
     quiet
         Show no progress.
     """
-    from jaxorder.cli.display import Display
+    from jaxorder.progress import chosen
     from jaxorder.run.training import grow
 
-    with Display(quiet) as display:
-        runs = grow(path, members, watch=display)
+    with chosen(not quiet) as watch:
+        runs = grow(path, members, watch=watch)
     _conclude(path, runs, json)
 
 
@@ -226,7 +240,7 @@ def scores(
     """
     from jaxorder.analysis import scores as score
     from jaxorder.analysis import write_scores
-    from jaxorder.run.folder import open_run
+    from jaxorder.run.study import open_run
 
     frame = score(open_run(path).against(against), split)
     write_scores(frame, out)
@@ -259,7 +273,7 @@ def compare(
         the original.
     """
     from jaxorder.analysis import compare as compare_runs
-    from jaxorder.run.folder import open_run
+    from jaxorder.run.study import open_run
 
     runs = [open_run(path).against(against) for path in (a, b)]
     found = compare_runs(*runs, split=split).to_dict()
@@ -281,7 +295,7 @@ def info(path: Path, /, *, json: Json = False, verify: bool = False) -> None:
         Read all of the record and of the checkpoints, and check them.
     """
     from jaxorder.cli.documents import run_document, verify_run
-    from jaxorder.run.folder import open_runs
+    from jaxorder.run.study import open_runs
 
     runs = open_runs(path)
     found = [run_document(r) | (verify_run(r) if verify else {}) for r in runs]
@@ -293,25 +307,59 @@ def info(path: Path, /, *, json: Json = False, verify: bool = False) -> None:
 
 
 @app.command
-def plan(*, models: list[str], options: Options, json: Json = False) -> None:
+def plan(
+    study: Path | None = None,
+    /,
+    *,
+    models: list[str] | None = None,
+    out: Path | None = None,
+    json: Json = False,
+    data: options.Data = None,
+    training: options.Training = None,
+    members: options.Members = None,
+    recording: options.Recording = None,
+    execution: options.Execution = None,
+) -> None:
     """Say what `run` would do: how, how long, memory, disk; trains nothing.
 
     The ways to run that suit are tried for some steps each, and the result is kept.
 
     Parameters
     ----------
+    study
+        A study file, as for `run`.
     models
-        Architectures or learners, NAME[:key=value,...] or sklearn:NAME[:key=value,...].
+        Architectures or learners, as for `run`.
+    out
+        Folder that `run` would write to: whether its disk has room is checked.
     """
-    from jaxorder.cli.documents import plan_document
-    from jaxorder.run.training import plan_study
+    from jaxorder.progress import chosen
 
-    found = [plan_document(work) for work in plan_study(options, models, "always")]
+    asked = options.given_in(data, training, members, recording, execution)
+    config = study_asked(study, models or [], asked)
+    with chosen(None) as watch:
+        watch.phase("starting", sound=False)
+        from jaxorder.run.training import plan_study
+
+        works = plan_study(config, "always", watch, out)
+    found = [work.plan_document() for work in works]
     if json:
         _print_json({"runs": found})
         return
     for document in found:
         tables.print_plan(document)
+
+
+@app.command
+def models(*, json: Json = False) -> None:
+    """List architectures and learners, their keys with defaults, and how they train."""
+    from jaxorder.cli.documents import model_documents
+
+    found = model_documents()
+    if json:
+        _print_json({"models": found})
+        return
+    tables.print_models(found)
 
 
 @data_app.command(name="list")
@@ -368,9 +416,9 @@ def describe_data(
     """
     from jaxorder.cli.documents import data_document
     from jaxorder.cli.draw import draw_grid, sketch
-    from jaxorder.data import Transformations, load
+    from jaxorder.data import load
 
-    dataset = load(source, data_dir=data_dir, wanted=Transformations(resize=resize))
+    dataset = load(source, data_dir=data_dir, resize=resize)
     found = data_document(dataset)
     if out is not None:
         draw_grid(dataset, out)

@@ -2,24 +2,22 @@
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from jaxorder.config import to_json
 from jaxorder.errors import WorkError
-from jaxorder.learners import options_text
+from jaxorder.learners import LEARNERS
+from jaxorder.learners.registry import PREFIX
 from jaxorder.record import commits, not_recorded
 from jaxorder.run.folder import Run
 
 if TYPE_CHECKING:
     from jaxorder.data import Dataset
-    from jaxorder.ensemble.plan import Plan
-    from jaxorder.run.execution import Work
-    from jaxorder.run.learning import Learning
-    from jaxorder.run.workload import Workload
 
 
 def plain(value: Any) -> Any:
@@ -49,14 +47,15 @@ def run_document(run: Run) -> dict[str, Any]:
         "snapshots": f"{progress.snapshots} of {progress.total}",
         "members": f"{progress.members} of {progress.planned}",
         "finite_members": progress.finite,
-        "parameters": document["parameters"],
+        "parameters": document.parameters,
         "train_seconds": round(progress.train_seconds, 3),
         "evaluate_seconds": round(progress.evaluate_seconds, 3),
         "bytes": folder_bytes(run.path),
-        "data": document["data"],
-        "plan": {k: v for k, v in document["plan"].items() if k != "trials"},
-        **{key: document[key] for key in ("machine", "versions")},
-        "options": document["options"],
+        "data": plain(document.data),
+        "plan": {k: v for k, v in document.plan.items() if k != "trials"},
+        "machine": dict(document.machine),
+        "versions": dict(document.versions),
+        "options": to_json(document.config),
     }
 
 
@@ -96,7 +95,7 @@ def _reading(run: Run, split: str) -> Iterator[None]:
 
 def _verify_split(run: Run, split: str) -> None:
     dataset = run.record(split)
-    classes = run.document["data"]["classes"]
+    classes = run.document.data.classes
     missing = not_recorded(dataset.prediction.dtype)
     for snapshot in range(dataset.sizes["snapshot"]):
         prediction = dataset.prediction[snapshot].values
@@ -124,79 +123,36 @@ def _verify_checkpoints(run: Run) -> dict[str, Any]:
     return {"verified_checkpoints": sound}
 
 
-def plan_document(work: "Work") -> dict[str, Any]:
-    """Return what a run would do."""
-    from jaxorder.run.learning import Learning
+def model_documents() -> list[dict[str, Any]]:
+    """Return what each architecture and each learner is called and takes."""
+    # architectures are made with JAX
+    from jaxorder.models import ARCHITECTURES
 
-    if isinstance(work, Learning):
-        return _learner_document(work)
-    return _network_document(work)
-
-
-def _learner_document(work: "Learning") -> dict[str, Any]:
-    return {
-        "model": work.config.model,
-        "learner": work.learner.summary,
-        "keys": options_text(work.config.model),
-        "members": work.config.members,
-        "plan": work.plan.why,
-        "processes": work.plan.processes,
-        "time_axis": work.learner.time.axis,
-        "first_step": work.steps[0],
-        "last_step": work.steps[-1],
-        "snapshots": len(work.steps),
-        "fits": work.config.members * (len(work.steps) if work.learner.grows else 1),
-        "train_examples": len(work.dataset.train.labels),
-        "evaluated_examples": work.evaluated,
-        "estimated_seconds": work.plan.seconds,
-        "record_bytes_uncompressed": work.record_bytes,
-        "checkpoint_bytes": 0,
-        "tried": [],
-    }
-
-
-def _network_document(work: "Workload") -> dict[str, Any]:
-    from jaxorder.models import parameter_count
-    from jaxorder.run.block import kept_steps
-    from jaxorder.run.workload import record_bytes
-
-    config, plan = work.config, work.plan
-    kept = kept_steps(config.keep_checkpoints, work.steps)
-    return {
-        "model": config.model,
-        "parameters": parameter_count(work.recipe.model),
-        "members": config.members,
-        "plan": plan.why,
-        "evaluation": f"{plan.evaluate}, in batches of {plan.evaluate_batch}",
-        "devices": plan.devices,
-        "blocks": len(work.blocks),
-        "estimated_seconds": plan.seconds,
-        "memory_bytes": plan_bytes(plan),
-        "optimizer": config.optimizer,
-        "learning_rate": config.learning_rate,
-        "schedule": config.schedule,
-        "batch_size": config.batch_size,
-        "epochs": config.epochs,
-        "steps_per_epoch": work.recipe.steps_per_epoch,
-        "snapshots": len(work.steps),
-        "train_examples": work.recipe.train_examples,
-        "evaluated_examples": work.evaluated,
-        "record_bytes_uncompressed": record_bytes(work),
-        "checkpoint_bytes": work.state_bytes * config.members * len(kept),
-        "tried": [plain(trial) for trial in plan.trials],
-    }
-
-
-def plan_bytes(plan: "Plan") -> int | None:
-    """Return the memory of what a plan runs, where it was measured."""
-    chosen = [
-        trial.memory_bytes
-        for trial in plan.trials
-        if trial.memory_bytes
-        and trial.lowering
-        == {"train": plan.train, "evaluate": plan.evaluate}[trial.what]
+    networks = [
+        {
+            "kind": "Networks",
+            "name": name,
+            "what": known.summary,
+            "keys": _keys(known.keys),
+            "training": ", ".join(_keys(known.training)),
+        }
+        for name, known in ARCHITECTURES.items()
     ]
-    return max(chosen, default=None)
+    learners = [
+        {
+            "kind": "Learners that are no networks",
+            "name": f"{PREFIX}:{name}",
+            "what": known.summary,
+            "keys": _keys(known.keys),
+            "training": known.time.axis,
+        }
+        for name, known in LEARNERS.items()
+    ]
+    return networks + learners
+
+
+def _keys(values: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={value}" for key, value in values.items()]
 
 
 def data_document(dataset: "Dataset") -> dict[str, Any]:

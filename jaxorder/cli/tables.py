@@ -1,5 +1,6 @@
 """What the commands print: tables for people; documents are made elsewhere."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxorder.cli.display import duration
+from jaxorder.progress.wording import duration
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Interval
@@ -61,6 +62,23 @@ def _print_trials(trials: Sequence[Mapping[str, Any]]) -> None:
             for trial in trials
         ],
     )
+
+
+def print_models(documents: Sequence[Mapping[str, Any]]) -> None:
+    """Print architectures and learners, each with its keys and their defaults."""
+    kind = None
+    for each in documents:
+        if each["kind"] != kind:
+            kind = each["kind"]
+            print(f"{kind}, as NAME or NAME:key=value,...\n")
+        print(f"  {each['name']}: {each['what']}")
+        keys = ", ".join(each["keys"]) or "none"
+        print(_folded(f"keys: {keys}"))
+        print(_folded(f"trained by: {each['training']}") + "\n")
+
+
+def _folded(text: str) -> str:
+    return textwrap.fill(text, 80, initial_indent=" " * 6, subsequent_indent=" " * 8)
 
 
 def way(lowering: Mapping[str, Any]) -> str:

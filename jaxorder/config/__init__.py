@@ -12,16 +12,21 @@ from jaxorder.config.run import (
     to_json,
 )
 from jaxorder.config.snapshots import snapshot_steps
+from jaxorder.config.study import StudyAsked, StudyConfig, read_study_file, study_asked
 from jaxorder.config.vary import parse_vary, values_of_members
 
 __all__ = [
     "SCHEMA",
     "RunConfig",
+    "StudyAsked",
+    "StudyConfig",
     "StudyOptions",
     "check_names",
     "folder_name",
     "parse_vary",
+    "read_study_file",
     "snapshot_steps",
+    "study_asked",
     "to_json",
     "values_of_members",
 ]

@@ -1,5 +1,6 @@
 """The options of a study in groups; those of the data live with the data."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from jaxorder.config.snapshots import parse_snapshots
@@ -51,7 +52,7 @@ class TrainingOptions(Checked):
     precision: Precision = option(
         "float32", "Of the computation; weights stay float32."
     )
-    augment: tuple[Augmentation, ...] = option(
+    augment: Sequence[Augmentation] = option(
         (), "Flip and crop training images at random (crop: shifts)."
     )
 
@@ -68,12 +69,12 @@ class MemberOptions(Checked):
         "member", "Mini-batches for each member alone, or shared by all."
     )
     share_streams: bool = option(False, "Same mini-batches for member i of each model.")
-    freeze: tuple[Stream, ...] = option(
+    freeze: Sequence[Stream] = option(
         (),
         "Random streams that are the same for all members: init, dropout, augment, "
         "subset; and order, which says the same as --order shared.",
     )
-    vary: tuple[str, ...] = option(
+    vary: Sequence[str] = option(
         (),
         "Options that members differ in, as learning-rate=0.01,0.1: values cycle over "
         "members, all combinations of several options.",
@@ -156,7 +157,7 @@ class RecordingOptions(Checked):
         " joined by commas, with step 0 and the last; or last, alone.",
         lambda name, value: parse_snapshots(value) and None,
     )
-    record: tuple[Quantity, ...] = option(
+    record: Sequence[Quantity] = option(
         (), "More to record of each example (probability: last snapshot)."
     )
     record_examples: int | None = option(

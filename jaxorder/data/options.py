@@ -22,7 +22,7 @@ class DataOptions(Checked):
     """Which data, and what is done to them before they are learned."""
 
     data: str = option("", "Source of the data, as `jaxorder data list` lists them.")
-    data_dir: Path | None = option(
+    data_dir: Path | str | None = option(
         None, "Folder of prepared TFDS data sets (else TFDS's own)."
     )
     resize: int | None = option(None, "Bring images to so many pixels a side.", SIZE)

@@ -45,6 +45,7 @@ class Ensemble:
     Attributes:
         members: Members of the block.
         groups: Groups that the evaluated examples are cut into.
+        steps_per_epoch: Steps that an epoch takes the member that has most examples.
         held_steps: Steps that one call of the compiled training may take.
         trained_examples: Examples that all members are trained on in an epoch.
     """
@@ -68,6 +69,7 @@ class Ensemble:
         )
         self._mesh = Mesh(np.array(devices[: plan.devices]), ("member",))
         self.groups = len(examples.evaluated)
+        self.steps_per_epoch = recipe.steps_per_epoch
         self.held_steps = window or recipe.steps_per_epoch
         self._data: Resident | Streamed
         if window is None:

@@ -60,6 +60,15 @@ class Trial:
     memory_bytes: int | None = None
     problem: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the trial as a JSON document."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "Trial":
+        """Return the trial that `to_json` wrote."""
+        return cls(**{**document, "lowering": Lowering(**document["lowering"])})
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -97,10 +106,7 @@ class Plan:
             RequestError: Where the document is of another version.
         """
         try:
-            trials = tuple(
-                Trial(**{**trial, "lowering": Lowering(**trial["lowering"])})
-                for trial in document["trials"]
-            )
+            trials = tuple(map(Trial.from_json, document["trials"]))
             lowerings = {w: Lowering(**document[w]) for w in ("train", "evaluate")}
             return cls(**{**document, **lowerings, "trials": trials})
         except (KeyError, TypeError) as error:
@@ -108,6 +114,13 @@ class Plan:
                 "the plan was written by another version of jaxorder; "
                 "go on with that version"
             ) from error
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """The memory of what the plan runs, where it was measured."""
+        ways = {"train": self.train, "evaluate": self.evaluate}
+        chosen = [t.memory_bytes for t in self.trials if t.lowering == ways[t.what]]
+        return max(filter(None, chosen), default=None)
 
     def blocks(self, members: int, grown: Sequence[int] = ()) -> list[tuple[int, int]]:
         """Return the first member and the number of members of each block.

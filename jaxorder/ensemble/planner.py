@@ -106,13 +106,21 @@ UNCOVERED = (
 )
 
 
-def choose(job: Job, measure: Measure) -> Plan:
+Say = Callable[[str], None]
+
+
+def _silent(what: str) -> None:
+    del what
+
+
+def choose(job: Job, measure: Measure, say: Say = _silent) -> Plan:
     """Return the plan of a run.
 
     Args:
         job: What to plan.
         measure: Whether to try the ways that suit, `always` or for long runs only; ways
             that were tried before, on such a machine, are not tried again.
+        say: Told what is tried.
 
     Returns:
         What the user named; else the fastest way tried; else that of the rule.
@@ -121,14 +129,14 @@ def choose(job: Job, measure: Measure) -> Plan:
         RequestError: Where a name is not known, or not even one member fits.
     """
     with jax.enable_x64(False):
-        plan = _chosen(job, measure)
+        plan = _chosen(job, measure, say)
     own = job.recipe.model.identity is not None
     if own and job.on_cpu and _convolves(job, "patches"):
         return dataclasses.replace(plan, why=plan.why + UNCOVERED)
     return plan
 
 
-def _chosen(job: Job, measure: Measure) -> Plan:
+def _chosen(job: Job, measure: Measure, say: Say) -> Plan:
     config = job.config
     memory = memory_bytes(job.devices)
     block = block_members(
@@ -142,10 +150,10 @@ def _chosen(job: Job, measure: Measure) -> Plan:
     if trials is None:
         if measure == "if long" and job.seconds_by_rule() < WORTH_SECONDS:
             return rule
-        trials = try_ways(job, rule, memory)
+        trials = try_ways(job, rule, memory, say)
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_json(kept, {"trials": [dataclasses.asdict(t) for t in trials]})
+            write_json(kept, {"trials": [trial.to_json() for trial in trials]})
     return fastest(job, rule, trials)
 
 
@@ -267,24 +275,31 @@ def _convolves(job: Job, method: Method = "native") -> bool:
 # ---- trials
 
 
-def try_ways(job: Job, rule: Plan, memory: int) -> tuple[Trial, ...]:
+def try_ways(
+    job: Job, rule: Plan, memory: int, say: Say = _silent
+) -> tuple[Trial, ...]:
     """Try to train, then to evaluate, in each of the ways that suit.
 
     Args:
         job: What to plan.
         rule: Devices and block.
         memory: Bytes that may be used.
+        say: Told what is tried.
 
     Returns:
         A trial of each; one that failed says why.
     """
     found = ways(job, rule)
-    train = [_tried(_try_train, job, rule, way, 1, memory) for way in found]
+    train = []
+    for number, way in enumerate(found, start=1):
+        say(f"trying plans, {number} of {len(found)} to train ({way})")
+        train.append(_tried(_try_train, job, rule, way, 1, memory))
     best = _best(train, rule.train)
     batches = [rule.evaluate_batch]
     if not (job.on_cpu and _convolves(job)):
         batches.append(4 * rule.evaluate_batch)
     mapped = best.lowering if best else rule.train
+    say("trying plans, to evaluate")
     evaluate = [
         _tried(_try_evaluate, job, rule, way, batch, memory)
         for way in found
@@ -424,9 +439,6 @@ def _kept_file(job: Job, rule: Plan) -> Path:
 def _read_trials(path: Path) -> tuple[Trial, ...] | None:
     try:
         kept = json.loads(path.read_text())["trials"]
-        return tuple(
-            Trial(**{**trial, "lowering": Lowering(**trial["lowering"])})
-            for trial in kept
-        )
+        return tuple(map(Trial.from_json, kept))
     except (OSError, ValueError, KeyError, TypeError):
         return None  # none yet, or not readable: measured again

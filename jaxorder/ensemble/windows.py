@@ -16,30 +16,6 @@ from jaxorder.ensemble.member import Examples, Recipe
 AHEAD = 2  # windows held ready on the host
 
 
-class Joined:
-    """Two arrays on the host, indexed as one, without a copy of either.
-
-    Args:
-        first: [example *input].
-        second: [example *input], of the same type.
-    """
-
-    def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
-        self._parts = first, second
-        self.shape = (len(first) + len(second), *first.shape[1:])
-        self.dtype = first.dtype
-        self.nbytes = first.nbytes + second.nbytes
-
-    def __getitem__(self, at: Int[np.ndarray, "position"]) -> np.ndarray:
-        """Return the examples at some positions."""
-        first, second = self._parts
-        found = np.empty((len(at), *self.shape[1:]), self.dtype)
-        own = at < len(first)
-        found[own] = first[at[own]]
-        found[~own] = second[at[~own] - len(first)]
-        return found
-
-
 class Windows:
     """Examples on the devices, window after window.
 

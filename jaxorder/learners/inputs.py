@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float32, Integer, Shaped
 from scipy.sparse import csr_array, vstack
 
-from jaxorder.data.dataset import Dataset
-from jaxorder.data.standardize import Standardization, standardization
+from jaxorder.data.laid_out import LaidOut
+from jaxorder.data.standardize import Standardization
 from jaxorder.learners.problem import Matrix
 
 # ---- numbers
@@ -65,25 +65,22 @@ def bag_of_words(
 # ---- both splits
 
 
-def matrices(
-    dataset: Dataset, recorded: dict[str, Integer[np.ndarray, "_"]]
-) -> tuple[Matrix, Matrix]:
+def matrices(data: LaidOut) -> tuple[Matrix, Matrix]:
     """Return what is learned and what is predicted.
 
     Args:
-        dataset: Training and test examples.
-        recorded: Positions of the recorded examples within each split.
+        data: Training and test examples.
 
     Returns:
         All training inputs; and the recorded ones, of the training split first.
     """
+    dataset = data.dataset
     train, test = dataset.train.inputs, dataset.test.inputs
     if dataset.train.tokens:
         words = len(dataset.vocabulary)
         bags = bag_of_words(train, words), bag_of_words(test, words)
-        kept = zip(recorded.values(), bags, strict=True)
+        kept = zip(data.recorded.values(), bags, strict=True)
         return bags[0], csr_array(vstack([bag[at] for at, bag in kept]))
-    standard = standardization(train, dataset.scaling)
-    learned, tested = rows(train, standard), rows(test, standard)
-    evaluated = [learned[recorded["train"]], tested[recorded["test"]]]
+    learned, tested = rows(train, data.standard), rows(test, data.standard)
+    evaluated = [learned[data.recorded["train"]], tested[data.recorded["test"]]]
     return learned, np.concatenate(evaluated)

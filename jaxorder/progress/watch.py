@@ -38,10 +38,15 @@ class Watch:
     def __call__(self, tick: Tick) -> None:
         """Take note of where a training is."""
 
-    def phase(self, what: str) -> None:
+    def phase(self, what: str, sound: bool = True) -> None:
         """Take note of what is begun that has no ticks, as "reading data".
 
         It lasts until the next phase, tick or note.
+
+        Args:
+            what: In a few words.
+            sound: Whether the request was found sound; one that is refused later should
+                leave the line that says so, and no other.
         """
 
     def note(self, line: str) -> None:

@@ -25,7 +25,8 @@ from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
 from jaxorder.report.summary import named_pairs, run_names, summary_row
 from jaxorder.report.wording import counted, listed
-from jaxorder.run.folder import Labels, Run, open_runs
+from jaxorder.run.folder import Labels, Run
+from jaxorder.run.study import open_runs
 
 REPORT = "report.html"
 Paths = Path | str | Sequence[Path | str]

@@ -1,23 +1,21 @@
 """The data as they go to the devices, and whether all of them fit there."""
 
 import math
-from functools import partial
 
 import numpy as np
 from jaxtyping import Int
 
-from jaxorder.config import RunConfig, parse_bytes
-from jaxorder.data import Dataset
-from jaxorder.data.standardize import standardization
+from jaxorder.config import RunConfig
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import Devices, memory_bytes
 from jaxorder.ensemble.member import Examples
-from jaxorder.ensemble.stream import Joined
-from jaxorder.ensemble.subsets import differ
 from jaxorder.errors import RequestError, given
+from jaxorder.members.subsets import differ
+from jaxorder.options import parse_bytes
+from jaxorder.run.layout import LabelVectors
 
 GROUP = 16  # batches evaluated in one call
 WINDOW_BYTES = 64 << 20  # more would not be faster
-Vectors = Int[np.ndarray, "vector example"]
 SHARE = 4  # of the memory allowed, that a window may take: two ahead, one in use
 
 
@@ -25,10 +23,9 @@ class Arrangement:
     """How a data set lies on the devices.
 
     Args:
-        dataset: Training and test examples.
-        recorded: Positions of the recorded examples within each split.
+        data: Training and test examples.
         window_bytes: Bytes of a window, where the data are streamed.
-        vectors: Labels of the training examples that members have of their own.
+        label_vectors: Labels of the training examples that members have of their own.
 
     Attributes:
         streamed: Whether they are.
@@ -36,41 +33,36 @@ class Arrangement:
 
     def __init__(
         self,
-        dataset: Dataset,
-        recorded: dict[str, Int[np.ndarray, "_"]],
+        data: LaidOut,
         window_bytes: int | None,
-        vectors: Vectors | None = None,
+        label_vectors: LabelVectors | None = None,
     ) -> None:
-        self._vectors = vectors
-        self._dataset = dataset
-        self._recorded = recorded
+        self._data = data
         self._window_bytes = window_bytes
+        self._label_vectors = label_vectors
         self.streamed = window_bytes is not None
 
     def window(self, batch_size: int) -> int | None:
         """Return the steps that a window is for; None where all data are held."""
         if self._window_bytes is None:
             return None
-        per_epoch = -(-len(self._dataset.train.labels) // batch_size)
+        per_epoch = -(-self._data.pool // batch_size)
         return min(per_epoch, self._fitting(batch_size))
 
     def examples(self, batch: int) -> Examples:
         """Return the data on the host, to be evaluated in batches of a size."""
-        train, test = self._dataset.train, self._dataset.test
-        standard = standardization(train.inputs, self._dataset.scaling)
-        join = Joined if self.streamed else _concatenated
+        data = self._data
         return Examples(
-            inputs=join(train.inputs, test.inputs),  # pyright: ignore[reportArgumentType]  # indexed alike
-            labels=np.concatenate([train.labels, test.labels]),
-            mean=standard.mean,
-            deviation=standard.deviation,
+            inputs=data.joined if self.streamed else data.inputs,  # pyright: ignore[reportArgumentType]  # indexed alike
+            labels=data.labels,
+            mean=data.standard.mean,
+            deviation=data.standard.deviation,
             evaluated=self._evaluated(batch),
-            vectors=self._vectors,
+            label_vectors=self._label_vectors,
         )
 
     def _evaluated(self, batch: int) -> Int[np.ndarray, "group batch position"]:
-        after = len(self._dataset.train.labels)
-        at = np.concatenate([self._recorded["train"], after + self._recorded["test"]])
+        at = self._data.at
         batch = min(batch, len(at))
         batches = -(-len(at) // batch)
         groups = -(-batches // min(GROUP, self._fitting(batch)))
@@ -82,19 +74,15 @@ class Arrangement:
         """Return the batches that a window holds, at least one."""
         if self._window_bytes is None:
             return GROUP
-        return max(1, self._window_bytes // (batch * self._dataset.example_bytes))
-
-
-def _concatenated(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.concatenate([first, second])
+        each = batch * self._data.dataset.example_bytes
+        return max(1, self._window_bytes // each)
 
 
 def arrange(
-    dataset: Dataset,
-    recorded: dict[str, Int[np.ndarray, "_"]],
+    data: LaidOut,
     config: RunConfig,
     devices: Devices,
-    vectors: Vectors | None = None,
+    label_vectors: LabelVectors | None = None,
 ) -> Arrangement:
     """Decide whether the data are held or streamed.
 
@@ -102,27 +90,25 @@ def arrange(
         RequestError: Where they must be streamed, but each member has an order or
             labels or examples of its own.
     """
-    found = partial(Arrangement, dataset, recorded, vectors=vectors)
     allowed = _allowed(config, devices)
-    examples = len(dataset.train.labels) + len(dataset.test.labels)
-    needed = examples * dataset.example_bytes
+    needed = data.examples * data.dataset.example_bytes
     if needed <= allowed:
-        return found(None)
-    if vectors is not None or differ(config):
+        return Arrangement(data, None, label_vectors)
+    asked = (
+        f"{given('data', data.dataset.name)}: {needed / 1e6:,.1f} MB of inputs, but a "
+        f"device may hold {allowed / 1e6:,.1f} MB"
+    )
+    if label_vectors is not None or differ(config):
         raise RequestError(
-            f"{given('data', dataset.name)}: {needed / 1e6:,.1f} MB of inputs, but a "
-            f"device may hold {allowed / 1e6:,.1f} MB; members with examples or labels "
-            f"of their own need all on the device; give {given('train_examples')} or "
-            f"more {given('device_memory')}"
+            f"{asked}; members with examples or labels of their own need all on the "
+            f"device; give {given('train_examples')} or more {given('device_memory')}"
         )
     if config.order != "shared":
         raise RequestError(
-            f"{given('data', dataset.name)}: {needed / 1e6:,.1f} MB of inputs, but a "
-            f"device may hold {allowed / 1e6:,.1f} MB; give {given('order', 'shared')} "
-            "to stream them in batches that all members share, or "
-            f"{given('train_examples')}"
+            f"{asked}; give {given('order', 'shared')} to stream them in batches that "
+            f"all members share, or {given('train_examples')}"
         )
-    return found(min(WINDOW_BYTES, allowed // SHARE))
+    return Arrangement(data, min(WINDOW_BYTES, allowed // SHARE))
 
 
 def _allowed(config: RunConfig, devices: Devices) -> int:

@@ -16,12 +16,13 @@ import numpy as np
 from jaxtyping import Bool, Shaped
 
 from jaxorder.checkpoint import BlockCheckpoints
+from jaxorder.config import RunConfig
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import MemberState
 from jaxorder.errors import Interrupted, WorkError
 from jaxorder.record import BlockWriter, Commit, read_commit
 from jaxorder.run.interruption import Interruption
-from jaxorder.run.workload import Workload
 
 SEGMENT_SECONDS = 2.0  # an interruption waits about so long
 COMMIT_SECONDS = 2.0
@@ -33,7 +34,9 @@ class BlockTraining:
 
     Args:
         path: Folder of the run.
-        work: What to do.
+        config: Options, every default filled in.
+        data: Training and test examples.
+        steps: Steps of the snapshots.
         ensemble: The mapped functions.
         block: First member and number of members.
         repeatable: Whether the machine and versions are those that the run began with,
@@ -45,14 +48,18 @@ class BlockTraining:
     def __init__(
         self,
         path: Path,
-        work: Workload,
+        config: RunConfig,
+        data: LaidOut,
+        steps: list[int],
         ensemble: Ensemble,
         block: tuple[int, int],
+        *,
         repeatable: bool,
         interruption: Interruption,
         watch: Callable[["BlockTraining"], None],
     ) -> None:
-        self._path, self._work, self._ensemble = path, work, ensemble
+        self._path, self._config, self._data = path, config, data
+        self._steps, self._ensemble = steps, ensemble
         self.first, self.members = block
         self._repeatable = repeatable
         self._interruption, self._watch = interruption, watch
@@ -60,7 +67,7 @@ class BlockTraining:
         self._commit = read_commit(path, *block)
         self._train_seconds = self._commit.train_seconds
         self._evaluate_seconds = self._commit.evaluate_seconds
-        self._kept = kept_steps(work.config.keep_checkpoints, work.steps)
+        self._kept = kept_steps(config.keep_checkpoints, steps)
         self._epoch = -1
         self._segment = 1
         self._step_seconds = self._snapshot_seconds = 0.0
@@ -82,7 +89,7 @@ class BlockTraining:
                 self._take_snapshot()
                 self._save_if_due()
                 self._watch(self)
-                if self.step == self._work.steps[-1]:
+                if self.step == self._steps[-1]:
                     break
                 self._stop_if_told()
                 self._train_segment()
@@ -90,25 +97,30 @@ class BlockTraining:
     @property
     def complete(self) -> bool:
         """Whether every snapshot is on disk."""
-        return self._commit.snapshots == len(self._work.steps)
+        return self._commit.snapshots == len(self._steps)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs that were trained; a fraction counts."""
+        return self.step / self._ensemble.steps_per_epoch
 
     @property
     def seconds_left(self) -> float:
         """Estimate for the rest of the block, at its latest pace."""
-        steps = self._work.steps
+        steps = self._steps
         return self._estimate(steps[-1] - self.step, len(steps) - self._recorded)
 
     @property
     def seconds_of_all(self) -> float:
         """Estimate for a whole block such as this, at its latest pace."""
-        return self._estimate(self._work.steps[-1], len(self._work.steps))
+        return self._estimate(self._steps[-1], len(self._steps))
 
     @property
     def examples_per_second(self) -> float:
         """Examples that all members together trained on in the last segment."""
         if not self._step_seconds:
             return 0.0
-        trained = self._ensemble.trained_examples / self._work.recipe.steps_per_epoch
+        trained = self._ensemble.trained_examples / self._ensemble.steps_per_epoch
         return trained / self._step_seconds
 
     def _estimate(self, steps: int, snapshots: int) -> float:
@@ -121,7 +133,7 @@ class BlockTraining:
         if self._checkpoints.steps:
             self._state = self._restored(self._ensemble.to_host(self._state))
         # snapshots before this step are on disk; the rest is taken, or taken again
-        self._recorded = bisect_left(self._work.steps, self.step)
+        self._recorded = bisect_left(self._steps, self.step)
         self._committed_at = self._saved_at = time.monotonic()
         self._save_seconds = 0.0
 
@@ -134,17 +146,14 @@ class BlockTraining:
 
     def _take_snapshot(self) -> None:
         """Evaluate and record, or compare with the record, where a snapshot is due."""
-        steps = self._work.steps
+        steps = self._steps
         if self._recorded == len(steps) or steps[self._recorded] != self.step:
             return
         began = time.monotonic()
         last = self._recorded == len(steps) - 1
         finite, values = self._ensemble.predict(self._state, last)
-        start = 0
-        for split, positions in self._work.recorded.items():
-            part = slice(start, start + len(positions))
-            self._put(split, finite, {k: v[:, part] for k, v in values.items()})
-            start += len(positions)
+        for split, own in self._data.by_split(values):
+            self._put(split, finite, own)
         self._recorded += 1
         self._snapshot_seconds = time.monotonic() - began
         self._evaluate_seconds += self._snapshot_seconds
@@ -162,8 +171,7 @@ class BlockTraining:
             self._compare(split, finite, values["prediction"])
         else:
             self._writer.write(split, snapshot, finite, values)
-        labels = self._work.dataset.split(split).labels[self._work.recorded[split]]
-        right = values["prediction"][finite] == labels
+        right = values["prediction"][finite] == self._data.recorded_labels(split)
         self.accuracy[split] = float(right.mean()) if right.size else float("nan")
 
     def _compare(
@@ -186,13 +194,13 @@ class BlockTraining:
 
     def _train_segment(self) -> None:
         """Train to the next snapshot or end of epoch, or for some seconds."""
-        per_epoch = self._work.recipe.steps_per_epoch
+        per_epoch = self._ensemble.steps_per_epoch
         epoch = self.step // per_epoch
         began = time.monotonic()
         if epoch != self._epoch:
             self._order = self._ensemble.order(epoch)
             self._epoch = epoch
-        stop = min(self._work.steps[self._recorded], (epoch + 1) * per_epoch)
+        stop = min(self._steps[self._recorded], (epoch + 1) * per_epoch)
         count = min(stop - self.step, self._segment)
         # waiting for the losses is waiting for the steps
         self._state, _ = self._ensemble.train_segment(
@@ -212,18 +220,16 @@ class BlockTraining:
         self._save()
         raise Interrupted(
             signal,
-            f"interrupted at step {self.step} of {self._work.steps[-1]}, all saved",
+            f"interrupted at step {self.step} of {self._steps[-1]}, all saved",
         )
 
     # ---- commits and checkpoints
 
     def _save_if_due(self) -> None:
         now = time.monotonic()
-        least = max(
-            self._work.config.checkpoint_seconds, self._save_seconds / SAVE_SHARE
-        )
+        least = max(self._config.checkpoint_seconds, self._save_seconds / SAVE_SHARE)
         kept = self.step in self._kept and self.step not in self._checkpoints.steps
-        last = self.step == self._work.steps[-1]
+        last = self.step == self._steps[-1]
         if last and not self._kept:
             self._move_counter()
             self._checkpoints.keep_only(set())

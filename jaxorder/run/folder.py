@@ -1,7 +1,8 @@
-"""Runs and studies on disk, read without JAX."""
+"""A run on disk, read without JAX."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,13 +10,11 @@ import numpy as np
 import xarray as xr
 
 from jaxorder import record
-from jaxorder.config import SCHEMA, RunConfig, folder_name
+from jaxorder.config import RunConfig
 from jaxorder.errors import RequestError, given
-from jaxorder.files import read_json
+from jaxorder.run.document import CONFIG, read_document
 
 Labels = Literal["label", "original"]
-CONFIG = "config.json"
-STUDY = "study.json"
 
 
 @dataclass(frozen=True)
@@ -63,28 +62,37 @@ class Run:
         self.labels = labels
         if not is_run(self.path):
             raise RequestError(f"{path}: not a run; a run holds {CONFIG}")
-        self.document = _described(self.path / CONFIG, "options", "steps", "data")
-        self.config = RunConfig.from_json(self.document["options"])
+        self.document = read_document(self.path)
+
+    @property
+    def config(self) -> RunConfig:
+        """What was asked, every default filled in."""
+        return self.document.config
 
     @property
     def name(self) -> str:
-        """The model string, which names the run within its study."""
-        return self.config.model
+        """What the run is called within its study: its model, unless it was named."""
+        return self.config.key
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of the snapshots, planned ones included."""
+        return self.document.steps
 
     @property
     def kind(self) -> str:
         """What the members are: `network`, or another `learner`."""
-        return self.document.get("kind", "network")
+        return self.document.kind
 
     @property
     def time_axis(self) -> str:
         """What the record's `epoch` counts: epochs, boosting rounds, trees, ..."""
-        return self.document.get("time_axis", "epoch")
+        return self.document.time_axis
 
     @property
     def time_unit(self) -> str:
         """What one moment of it is called, before its number."""
-        return self.document.get("time_unit", "epoch")
+        return self.document.time_unit
 
     def against(self, labels: Labels) -> "Run":
         """Return the run with other labels counting as right.
@@ -149,10 +157,10 @@ class Run:
         most = max((commit.snapshots for commit in blocks), default=0)
         foremost = [commit for commit in blocks if commit.snapshots == most]
         # while room for more members is made, the record cannot be read
-        room = self.document.get("room", self.config.members) == self.config.members
+        room = self.document.has_room
         return Progress(
             snapshots=most,
-            total=len(self.document["steps"]),
+            total=len(self.steps),
             members=sum(commit.members for commit in foremost) if most else 0,
             planned=self.config.members,
             finite=self.usable("train").sizes["member"] if most and room else 0,
@@ -182,89 +190,31 @@ class Run:
         restored = restore_networks if statistics else restore_parameters
         return restored(self.path, step)
 
+    def _facts(self) -> dict[str, str]:
+        """Return what one wants to know of a run at first sight."""
+        progress = self.progress
+        facts = {
+            "data": self.config.data,
+            "members": f"{progress.members} of {progress.planned}",
+            "snapshots": f"{progress.snapshots} of {progress.total}",
+        }
+        for split in ("train", "test") if progress.finite else ():
+            last = self.usable(split).isel(snapshot=-1)
+            accuracy = float((last.prediction == last.label).mean())
+            facts[f"{split} accuracy"] = f"{accuracy:.3f}"
+        return facts
 
-def open_run(path: Path | str) -> Run:
-    """Open a run folder, or a study that holds a single run.
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name} {fact}" for name, fact in self._facts().items())
+        return f"<Run {self.name} in {self.path}: {facts}>"
 
-    Args:
-        path: Folder.
-
-    Returns:
-        The run.
-
-    Raises:
-        RequestError: Where the folder is neither.
-    """
-    runs = open_runs(path)
-    if len(runs) == 1:
-        return runs[0]
-    names = ", ".join(run.path.name for run in runs)
-    raise RequestError(
-        f"{path}: a study of {len(runs)} runs; open one of them: {names}"
-    )
-
-
-def open_runs(path: Path | str) -> list[Run]:
-    """Open the runs of a study, in its order, or the one run of a run folder.
-
-    Args:
-        path: Folder of a study or of a run.
-
-    Returns:
-        The runs begun.
-
-    Raises:
-        RequestError: Where the folder is neither, or no run was begun.
-    """
-    path = Path(path)
-    if is_run(path):
-        return [Run(path)]
-    if not is_study(path):
-        raise RequestError(
-            f"{path}: not a study or a run (no {STUDY} or {CONFIG} in it)"
-        )
-    models = read_study(path)["models"]
-    folders = [path / folder_name(model) for model in models]
-    runs = [Run(folder) for folder in folders if is_run(folder)]
-    if not runs:
-        raise RequestError(
-            f"{path}: no run was begun yet; go on with: jaxorder resume {path}"
-        )
-    return runs
-
-
-def read_study(path: Path) -> dict[str, Any]:
-    """Return the description of a study: its models and options.
-
-    Raises:
-        RequestError: Where it is damaged, or another program's.
-    """
-    return _described(path / STUDY, "models", "options")
-
-
-def _described(file: Path, *keys: str) -> dict[str, Any]:
-    try:
-        document = read_json(file)
-    except ValueError:  # not JSON, or not text
-        document = None
-    if not isinstance(document, dict) or not document.keys() >= set(keys):
-        raise RequestError(
-            f"{file}: damaged, or not written by jaxorder; must be JSON with "
-            f"{', '.join(keys)}"
-        )
-    if document.get("schema", SCHEMA) != SCHEMA:
-        raise RequestError(
-            f"{file}: of schema {document['schema']}; this version of jaxorder reads "
-            f"schema {SCHEMA}; use the version that wrote it"
-        )
-    return document
+    def _repr_html_(self) -> str:
+        """Return what notebooks show of a run."""
+        facts = {"model": self.name, **self._facts(), "folder": str(self.path)}
+        cells = [f"<th>{escape(n)}</th><td>{escape(f)}</td>" for n, f in facts.items()]
+        return f"<table>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
 
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run."""
     return (path / CONFIG).is_file()
-
-
-def is_study(path: Path) -> bool:
-    """Whether a folder is a study."""
-    return (path / STUDY).is_file()

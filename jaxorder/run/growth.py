@@ -10,10 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxorder import record
-from jaxorder.config import RunConfig, to_json
+from jaxorder.config import RunConfig
 from jaxorder.errors import RequestError, given
-from jaxorder.files import write_json
-from jaxorder.run.folder import CONFIG, Run
+from jaxorder.run.folder import Run
 
 
 def check_growth(run: Run, members: int) -> None:
@@ -36,30 +35,29 @@ def with_members(run: Run, members: int | None) -> RunConfig:
 
 def grown_before(run: Run, members: int | None) -> tuple[int, ...]:
     """Return the numbers of members that a run had before it has so many."""
-    before = tuple(run.document.get("grown", ()))
+    before = run.document.grown
     return before if members is None else (*before, run.config.members)
 
 
 def describe_growth(path: Path, members: int) -> None:
     """Write into a run's description that it has more members, to be trained."""
     run = Run(path)
-    changed = {
-        "options": to_json(with_members(run, members)),
-        "grown": list(grown_before(run, members)),
-        "room": run.document.get("room", run.config.members),
-    }
-    write_json(path / CONFIG, {**run.document, **changed})
+    dataclasses.replace(
+        run.document,
+        config=with_members(run, members),
+        grown=grown_before(run, members),
+        room=run.config.members if run.document.room is None else run.document.room,
+    ).write(path)
 
 
-def make_room(path: Path, members: int, layout: Callable[[], record.Layout]) -> None:
+def make_room(path: Path, layout: Callable[[], record.Layout]) -> None:
     """Make room in a run's record for all of its members, where there is none yet.
 
     Args:
         path: Folder of the run.
-        members: Members that it has.
         layout: Makes the record's layout for so many.
     """
     document = Run(path).document
-    if document.get("room", members) != members:
+    if not document.has_room:
         record.extend(path / record.RECORD, layout())
-        write_json(path / CONFIG, {**document, "room": members})
+        dataclasses.replace(document, room=document.config.members).write(path)

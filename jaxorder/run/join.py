@@ -58,7 +58,7 @@ def _ordered_set(source: str) -> str | None:
 
 
 def _check_size(run: Run, values: np.ndarray, ids: np.ndarray, split: str) -> None:
-    facts = run.document["data"].get("facts", {})
+    facts = run.document.data.facts
     whole, least = facts.get("source_examples", {}).get(split, 0), int(ids.max()) + 1
     if whole < least:  # not known, or the splits are of one whole, as with the digits
         whole = 0

@@ -1,7 +1,7 @@
 """What users ask for: to train, resume and grow runs and studies."""
 
-import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,33 +9,32 @@ from typing import Any
 import numpy as np
 
 from jaxorder.config import (
-    SCHEMA,
     RunConfig,
-    StudyOptions,
-    check_models,
+    StudyAsked,
+    StudyConfig,
     folder_name,
-    options_from_json,
-    to_json,
+    study_asked,
 )
-from jaxorder.data import Dataset, Transformations, load
+from jaxorder.data import DataOptions, Dataset
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.planner import Measure
-from jaxorder.errors import Interrupted, RequestError
-from jaxorder.files import lock, new_folder, refuse_existing, write_json
-from jaxorder.learners import is_learner
+from jaxorder.errors import Interrupted, RequestError, call, given
+from jaxorder.files import lock, new_folder
 from jaxorder.models import object_name
+from jaxorder.options import names_in
 from jaxorder.progress.watch import UNWATCHED, Watch, Watcher, watching
-from jaxorder.run.arrange import Vectors
-from jaxorder.run.execution import Work, begin, execute, prepared, reopened
-from jaxorder.run.folder import (
-    STUDY,
-    Run,
-    is_run,
-    is_study,
-    open_runs,
-    read_study,
-)
+from jaxorder.progress.wording import duration
+from jaxorder.run.execution import begin, execute
+from jaxorder.run.folder import Run, is_run
 from jaxorder.run.growth import check_growth, describe_growth
+from jaxorder.run.layout import LabelVectors
+from jaxorder.run.room import check_room, long_warning
+from jaxorder.run.study import Study, is_study, open_runs, refuse_existing, write_study
+from jaxorder.run.work import Work
+from jaxorder.run.works import new_work, planned_devices, work_left
+
+# ---- one run
 
 
 def train(
@@ -76,20 +75,22 @@ def train(
     if config is None:
         name = dataset.name if dataset is not None else data
         module, model = _named_module(model)
-        config = RunConfig(data=str(name), model=model, **options)
+        config = RunConfig(data=name or "", model=model, **options)
     elif options or isinstance(data, str) or model is not None:
         raise RequestError("train takes a config or options, not both")
-    out = Path(out)
+    out, watch = Path(out), watching(watch)
     refuse_existing(out)
     devices = spread_over_cores(config.members)
-    dataset = dataset or load_for(config)
-    vectors = None if labels is None else check_vectors(labels, dataset)
-    work = prepared(config, dataset, devices, vectors=vectors, module=module)
+    laid_out = _Loader(watch, dataset).laid_out(config)
+    vectors = None if labels is None else check_vectors(labels, laid_out.dataset)
+    (work,) = _ready(
+        [new_work(config, laid_out, devices, vectors, module)], "if long", watch, out
+    )
     with _resumable(out):
-        return begin(out, work, watching(watch))
+        return begin(out, work, watch)
 
 
-def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
+def check_vectors(labels: np.ndarray, dataset: Dataset) -> LabelVectors:
     """Return vectors of labels as they are recorded.
 
     Raises:
@@ -100,13 +101,13 @@ def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
     fits = found.ndim == 2 and len(found) and found.shape[1] == examples
     if not fits or found.dtype.kind not in "iu":
         raise RequestError(
-            f"labels: wanted whole numbers [vector, {examples}], a vector of the "
-            f"training examples' classes, got {found.dtype} {list(found.shape)}"
+            f"{given('labels')}: wanted whole numbers [vector, {examples}], a vector "
+            f"of the training examples' classes, got {found.dtype} {list(found.shape)}"
         )
     if found.min() < 0 or found.max() >= classes:
         raise RequestError(
-            f"labels: wanted classes from 0 to {classes - 1}, got {found.min()} to "
-            f"{found.max()}"
+            f"{given('labels')}: wanted classes from 0 to {classes - 1}, got "
+            f"{found.min()} to {found.max()}"
         )
     return found.astype(np.int32)
 
@@ -114,81 +115,138 @@ def check_vectors(labels: np.ndarray, dataset: Dataset) -> Vectors:
 def _named_module(model: Any) -> tuple[Any, str]:
     """Return a module given as an object, if it is one, and the model string."""
     if model is None:
-        raise RequestError("model: give a model string or a flax.linen.Module")
+        raise RequestError(
+            f"{given('model')}: give a model string or a flax.linen.Module"
+        )
     if isinstance(model, str):
         return None, model
     return model, object_name(model)
 
 
-@contextmanager
-def _resumable(path: Path) -> Iterator[None]:
-    """Let an interruption say what to resume: the study, where there is one."""
-    try:
-        yield
-    except Interrupted as error:
-        message = f"{error}; go on with: jaxorder resume {path}"
-        raise Interrupted(error.signal, message) from None
+# ---- studies
 
 
-def run_study(
-    options: StudyOptions,
-    models: Sequence[str],
-    out: Path,
+def train_study(
+    study: StudyAsked | None = None,
+    models: Sequence[str] = (),
+    *,
+    out: Path | str,
     watch: Watcher = UNWATCHED,
-    planned: Callable[[Work], None] = lambda work: None,
-) -> list[Run]:
-    """Train one run for each model, on the same data.
+    **options: Any,
+) -> Study:
+    """Train one run for each model, and record what their members predict.
 
     Args:
-        options: What all runs share.
-        models: Model strings, all different.
+        study: A study file, `study.toml` or the `study.json` of a study; or options
+            that all runs share; or nothing, where `options` says all.
+        models: Model strings; of a study file the names of the runs to keep (none
+            given: all).
         out: Folder of the study, which must not exist.
         watch: Told the progress.
-        planned: Told what each run will do, before the first.
+        **options: Options that win over those of the file, such as `members`.
 
     Returns:
-        The finished runs, in the order of the models.
+        The finished study.
 
     Raises:
         RequestError: Where the request is wrong; nothing is left on disk.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
+    out, watch = Path(out), watching(watch)
     refuse_existing(out)
-    works = plan_study(options, models)
-    for work in works:
-        planned(work)
+    config = study_asked(study, models, options)
+    works = plan_study(config, "if long", watch, out)
     with new_folder(out) as folder:
-        write_json(
-            folder / STUDY,
-            {"schema": SCHEMA, "models": list(models), "options": to_json(options)},
-        )
+        write_study(folder, config)
     with _resumable(out):
-        return [
-            begin(out / folder_name(w.config.model), w, watching(watch)) for w in works
-        ]
+        for work in works:
+            begin(out / folder_name(work.config.key), work, watch)
+    return Study(out)
 
 
 def plan_study(
-    options: StudyOptions, models: Sequence[str], measure: Measure = "if long"
+    config: StudyConfig,
+    measure: Measure = "if long",
+    watch: Watch = UNWATCHED,
+    out: Path | None = None,
 ) -> list[Work]:
     """Work out what a study will do; train and write nothing.
 
+    Every run is checked before ways are tried for the first.
+
     Args:
-        options: What all runs share.
-        models: Model strings, all different.
+        config: What is asked for.
         measure: Whether to try ways to run, unless the options name one.
+        watch: Told what is done.
+        out: Folder that the study would be written to, if any.
 
     Returns:
-        One workload a model.
+        One work a run.
 
     Raises:
         RequestError: Where the request is wrong.
+        Interrupted: Where a signal stopped it.
     """
-    check_models(models)
-    devices = spread_over_cores(options.members)
-    dataset = load_for(options)
-    configs = [RunConfig.of_study(options, model) for model in models]
-    return [prepared(c, dataset, devices, measure) for c in configs]
+    devices = spread_over_cores(max(run.members for run in config.runs))
+    loader = _Loader(watch)
+    works = [new_work(run, loader.laid_out(run), devices) for run in config.runs]
+    return _ready(works, measure, watch, out)
+
+
+def _ready(
+    works: Sequence[Work], measure: Measure, watch: Watch, out: Path | None = None
+) -> list[Work]:
+    """Return works checked and planned, and tell of each how it will be done."""
+    with _before_training():
+        check_room(works, out)
+        checked = [work.checked() for work in works]
+        ready = [work.planned(measure, watch) for work in checked]
+    for work in ready:
+        _tell(work, watch)
+    return ready
+
+
+def _tell(work: Work, watch: Watch) -> None:
+    """Say how a run will be trained, and about how long it takes."""
+    seconds = work.plan.seconds
+    about = f"; about {duration(seconds)}" if seconds else ""
+    watch.note(f"{work.config.key}: {work.plan.why}{about}")
+    for note in work.notes:
+        watch.note(note)
+    if warning := long_warning(work):
+        watch.warn(warning)
+
+
+class _Loader:
+    """Loads each data set that runs ask for once.
+
+    Args:
+        watch: Told what is done.
+        dataset: The data, where they were given as an object.
+    """
+
+    def __init__(self, watch: Watch, dataset: Dataset | None = None) -> None:
+        self._watch, self._given = watch, dataset
+        self._loaded: dict[tuple[Any, ...], Dataset] = {}
+        self._laid_out: dict[tuple[Any, ...], LaidOut] = {}
+
+    def laid_out(self, config: RunConfig) -> LaidOut:
+        """Return the data of a run as its members are given them."""
+        asked = tuple(getattr(config, name) for name in names_in(DataOptions))
+        key = (asked, config.record_examples)
+        if key not in self._laid_out:
+            dataset = self._given or self._dataset(asked, config)
+            self._laid_out[key] = LaidOut(dataset, config.record_examples)
+        return self._laid_out[key]
+
+    def _dataset(self, asked: tuple[Any, ...], config: RunConfig) -> Dataset:
+        if asked not in self._loaded:
+            self._watch.phase("reading data", sound=False)
+            self._loaded[asked] = config.load()
+        return self._loaded[asked]
+
+
+# ---- to go on
 
 
 def resume(
@@ -213,13 +271,38 @@ def resume(
         RequestError: Where the folder is neither, or the data or module are others.
         Interrupted: Where a signal stopped it again.
     """
-    path = Path(path)
+    path, watch = Path(path), watching(watch)
     with _resumable(path):
-        if is_study(path):
-            if model is not None:
-                raise RequestError(f"{path}: a study; give model for one of its runs")
-            return _resume_study(path, data, watching(watch))
-        return [_resume_run(path, data, model, watching(watch))]
+        if not is_study(path):
+            asked = {run.path: run.config for run in open_runs(path)}
+            return _go_on(asked, data, model, watch)
+        if model is not None:
+            raise RequestError(f"{path}: a study; give model for one of its runs")
+        study = Study(path)
+        configs = zip(study.folders.values(), study.config.runs, strict=True)
+        return _go_on(dict(configs), data, None, watch)
+
+
+def _go_on(
+    asked: Mapping[Path, RunConfig], data: Dataset | None, model: Any, watch: Watch
+) -> list[Run]:
+    """Train what is left of runs, begun or not, in their order."""
+    begun = {folder: Run(folder) for folder in asked if is_run(folder)}
+    finished = {folder for folder, run in begun.items() if run.progress.finished}
+    left = [folder for folder in asked if folder not in finished]
+    if left:
+        members = max(asked[folder].members for folder in left)
+        devices = spread_over_cores(members, planned_devices([*begun.values()]))
+        loader = _Loader(watch, data)
+        works = [
+            work_left(run, loader.laid_out(run.config), devices, module=model)
+            if (run := begun.get(folder))
+            else new_work(asked[folder], loader.laid_out(asked[folder]), devices)
+            for folder in left
+        ]
+        for folder, work in zip(left, _ready(works, "if long", watch), strict=True):
+            (execute if folder in begun else begin)(folder, work, watch)
+    return [Run(folder) for folder in asked]
 
 
 def grow(
@@ -248,17 +331,19 @@ def grow(
             the data or module are others.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
-    path = Path(path)
+    path, watch = Path(path), watching(watch)
     runs = open_runs(path)
     for run in runs:
         check_growth(run, members)
-    devices = spread_over_cores(members, _planned_devices(runs))
-    dataset = data or load_for(runs[0].config)
-    works = [reopened(run, dataset, devices, members, model) for run in runs]
+    devices = spread_over_cores(members, planned_devices(runs))
+    loader = _Loader(watch, data)
+    works = [
+        work_left(run, loader.laid_out(run.config), devices, members, model)
+        for run in runs
+    ]
+    ready = _ready(works, "if long", watch, path)
     with _resumable(path):
-        return [
-            _grown(r.path, w, watching(watch)) for r, w in zip(runs, works, strict=True)
-        ]
+        return [_grown(r.path, w, watch) for r, w in zip(runs, ready, strict=True)]
 
 
 def _grown(path: Path, work: Work, watch: Watch) -> Run:
@@ -267,46 +352,28 @@ def _grown(path: Path, work: Work, watch: Watch) -> Run:
     return execute(path, work, watch)
 
 
-def _resume_run(path: Path, data: Dataset | None, model: Any, watch: Watch) -> Run:
-    (run,) = open_runs(path)
-    if run.progress.finished:
-        return run
-    devices = spread_over_cores(run.config.members, _planned_devices([run]))
-    dataset = data or load_for(run.config)
-    work = reopened(run, dataset, devices, module=model)
-    return execute(path, work, watch)
+# ---- interruptions
 
 
-def _resume_study(path: Path, data: Dataset | None, watch: Watch) -> list[Run]:
-    document = read_study(path)
-    options = options_from_json(document["options"])
-    folders = {model: path / folder_name(model) for model in document["models"]}
-    begun = [Run(folder) for folder in folders.values() if is_run(folder)]
-    if len(begun) == len(folders) and all(run.progress.finished for run in begun):
-        return begun
-    devices = spread_over_cores(options.members, _planned_devices(begun))
-    dataset = data or load_for(options)
-    runs = []
-    for model, folder in folders.items():
-        if is_run(folder):
-            work = reopened(Run(folder), dataset, devices)
-            runs.append(execute(folder, work, watch))
-        else:
-            config = RunConfig.of_study(options, model)
-            runs.append(begin(folder, prepared(config, dataset, devices), watch))
-    return runs
+@contextmanager
+def _resumable(path: Path) -> Iterator[None]:
+    """Let an interruption say what to resume: the study, where there is one."""
+    try:
+        yield
+    except Interrupted as error:
+        message = f"{error.message}; go on with: {call('resume', path)}"
+        raise Interrupted(error.signal, message) from None
 
 
-def _planned_devices(runs: Sequence[Run]) -> int | None:
-    networks = [run for run in runs if not is_learner(run.name)]
-    return max((run.document["plan"]["devices"] for run in networks), default=None)
+@contextmanager
+def _before_training() -> Iterator[None]:
+    """Let an interruption say that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            signal.SIGINT, "interrupted before the training began; nothing was written"
+        ) from None
 
 
-def load_for(options: StudyOptions) -> Dataset:
-    """Return the data that options ask for, transformed as they ask."""
-    names = [field.name for field in dataclasses.fields(Transformations)]
-    wanted = Transformations(**{name: getattr(options, name) for name in names})
-    return load(options.data, data_dir=options.data_dir, wanted=wanted)
-
-
-__all__ = ["grow", "plan_study", "resume", "run_study", "train"]
+__all__ = ["grow", "plan_study", "resume", "train", "train_study"]

@@ -1,0 +1,202 @@
+"""What a run's folder says of it, `config.json`, as one typed document."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jaxorder.config import SCHEMA, RunConfig, to_json
+from jaxorder.data import Dataset
+from jaxorder.errors import RequestError
+from jaxorder.files import read_json, write_json
+
+CONFIG = "config.json"
+Json = Mapping[str, Any]
+Described = TypeVar("Described")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataDescription:
+    """What a run notes of its data.
+
+    Attributes:
+        name: The source, or what an object was called.
+        digest: Of both splits, sha256.
+        train: Training examples.
+        test: Test examples.
+        classes: Number of classes.
+        class_names: Their names, in the order of the labels.
+        input_shape: Of one input.
+        facts: What else is known of the data.
+        streamed: Whether they were too large for the devices.
+    """
+
+    name: str
+    digest: str
+    train: int
+    test: int
+    classes: int
+    class_names: list[str]
+    input_shape: list[int]
+    facts: Json = dataclasses.field(default_factory=dict)
+    streamed: bool = False
+
+    @classmethod
+    def of(cls, dataset: Dataset, streamed: bool = False) -> "DataDescription":
+        """Describe a data set."""
+        return cls(
+            name=dataset.name,
+            digest=dataset.digest,
+            train=len(dataset.train.labels),
+            test=len(dataset.test.labels),
+            classes=dataset.num_classes,
+            class_names=list(dataset.class_names),
+            input_shape=list(dataset.input_shape),
+            facts=dict(dataset.facts),
+            streamed=streamed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDocument:
+    """Everything that a run says of itself.
+
+    What a version before did not write has its default here, and nowhere else.
+
+    Attributes:
+        config: What was asked, every default filled in.
+        steps: Steps of the snapshots.
+        steps_per_epoch: Steps that the record counts as an epoch.
+        data: The data.
+        plan: How members are trained; what it holds depends on the kind.
+        machine: What the bits depend on beside options and versions.
+        versions: Of Python and of the packages that matter.
+        model_keys: Every key of the model with the value that it has.
+        parameters: Of one network; None where members are none.
+        kind: What the members are, `network` or `learner`.
+        members_differ: What sets learners apart, in words.
+        module: What tells a network of the user's own from others.
+        label_vectors: Number of the vectors of labels that members cycle over.
+        grown: Numbers of members that the run had before it was grown.
+        room: Members that the record has room for; None: all.
+        time_axis: What the record's `epoch` counts.
+        time_unit: What a moment of it is called, before its number.
+        time_note: What is to be known of it.
+        created: When the run was begun, UTC.
+        resumed_on: Other machines and versions that it went on with.
+        schema: Version of this document.
+    """
+
+    config: RunConfig
+    steps: list[int]
+    steps_per_epoch: int
+    data: DataDescription
+    plan: Json
+    machine: Json = dataclasses.field(default_factory=dict)
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    model_keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    parameters: int | None = None
+    kind: str = "network"
+    members_differ: str = ""
+    module: Mapping[str, str] | None = None
+    label_vectors: int = 0
+    grown: tuple[int, ...] = ()
+    room: int | None = None
+    time_axis: str = "epoch"
+    time_unit: str = "epoch"
+    time_note: str = ""
+    created: str = ""
+    resumed_on: tuple[Json, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the record has room for all members."""
+        return self.room in (None, self.config.members)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the document as JSON values; defaults are left out."""
+        values = {f: getattr(self, f.name) for f in dataclasses.fields(self)}
+        said = {f.name: v for f, v in values.items() if v != _default(f)}
+        options, data = to_json(said.pop("config")), dataclasses.asdict(self.data)
+        return {"schema": self.schema, "options": options, **said, "data": data}
+
+    @classmethod
+    def from_json(cls, document: Json) -> "RunDocument":
+        """Return the document that `to_json` wrote, whichever version's.
+
+        Raises:
+            RequestError: Where an option is none, or not allowed.
+        """
+        read = {
+            "config": RunConfig.from_json(document["options"]),
+            "data": _made(DataDescription, document["data"]),
+            "grown": tuple(document.get("grown", ())),
+            "resumed_on": tuple(document.get("resumed_on", ())),
+        }
+        return _made(cls, {**document, **read})
+
+    def write(self, folder: Path) -> None:
+        """Write the document into a run's folder, in one move."""
+        write_json(folder / CONFIG, self.to_json())
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return (
+        field.default if field.default_factory is MISSING else field.default_factory()
+    )
+
+
+def _made(cls: type[Described], values: Json) -> Described:
+    fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]  # both are dataclasses
+    needed = [f.name for f in fields if (f.default, f.default_factory) == _NEEDED]
+    if lacking := [name for name in needed if name not in values]:
+        raise KeyError(*lacking)
+    names = {f.name for f in fields}
+    return cls(**{name: value for name, value in values.items() if name in names})
+
+
+_NEEDED = (MISSING, MISSING)  # defaults of a field that has none
+
+
+def read_document(folder: Path) -> RunDocument:
+    """Return what a run's folder says of it.
+
+    Raises:
+        RequestError: Where it is damaged, or another program's or version's.
+    """
+    file = folder / CONFIG
+    document = described(file, "options", "steps", "data")
+    try:
+        return RunDocument.from_json(document)
+    except KeyError as error:
+        lacking = ", ".join(map(str, error.args))
+        raise RequestError(f"{file}: damaged; it lacks {lacking}") from error
+
+
+def described(file: Path, *keys: str) -> dict[str, Any]:
+    """Return a JSON document that jaxorder wrote.
+
+    Args:
+        file: File of it.
+        *keys: Keys that it must have.
+
+    Raises:
+        RequestError: Where it is damaged, or another program's or version's.
+    """
+    try:
+        document = read_json(file)
+    except ValueError:  # not JSON, or not text
+        document = None
+    if not isinstance(document, dict) or not document.keys() >= set(keys):
+        raise RequestError(
+            f"{file}: damaged, or not written by jaxorder; must be JSON with "
+            f"{', '.join(keys)}"
+        )
+    if document.get("schema", SCHEMA) != SCHEMA:
+        raise RequestError(
+            f"{file}: of schema {document['schema']}; this version of jaxorder reads "
+            f"schema {SCHEMA}; use the version that wrote it"
+        )
+    return document

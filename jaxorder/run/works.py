@@ -1,0 +1,120 @@
+"""The kinds of members that there are, and the works of runs of them."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxorder import record
+from jaxorder.config import RunConfig
+from jaxorder.data.laid_out import LaidOut
+from jaxorder.ensemble.devices import Devices
+from jaxorder.ensemble.plan import Plan
+from jaxorder.errors import RequestError, given
+from jaxorder.learners import is_learner
+from jaxorder.run import learners, networks
+from jaxorder.run.folder import Run
+from jaxorder.run.growth import grown_before, with_members
+from jaxorder.run.layout import LABEL_VECTORS, LabelVectors
+from jaxorder.run.work import Work
+
+
+def new_work(
+    config: RunConfig,
+    data: LaidOut,
+    devices: Devices,
+    label_vectors: LabelVectors | None = None,
+    module: Any = None,
+) -> Work:
+    """Work out what a new run will do.
+
+    Args:
+        config: What was asked.
+        data: Loaded as asked.
+        devices: Devices there are.
+        label_vectors: Labels of the training examples, over which members cycle.
+        module: The network, where it is a Linen module given as an object.
+
+    Raises:
+        RequestError: Where it cannot be done.
+    """
+    if not is_learner(config.model):
+        return networks.prepare(
+            config, data, devices, label_vectors=label_vectors, module=module
+        )
+    if label_vectors is not None:
+        raise RequestError(
+            f"{given('labels')}: only members that are networks have labels of their "
+            f"own, not {config.model}"
+        )
+    return learners.prepare(config, data)
+
+
+def work_left(
+    run: Run,
+    data: LaidOut,
+    devices: Devices,
+    members: int | None = None,
+    module: Any = None,
+) -> Work:
+    """Work out what is left of a run, under the plan that it was begun with.
+
+    Args:
+        run: The run.
+        data: Loaded as it says.
+        devices: Devices there are.
+        members: Members to grow it to; None: as many as it has.
+        module: Its network, where that was given as an object.
+
+    Raises:
+        RequestError: Where the data or a network of the user's own are others than it
+            was begun with.
+    """
+    _check_data(run, data)
+    config = with_members(run, members)
+    if is_learner(config.model):
+        return learners.prepare(config, data)
+    work = networks.prepare(
+        *(config, data, devices),
+        label_vectors=_label_vectors(run),
+        module=module,
+        grown=grown_before(run, members),
+        plan=Plan.from_json(run.document.plan),
+    )
+    _check_module(run, work)
+    return work
+
+
+def planned_devices(runs: list[Run]) -> int | None:
+    """Return the most devices that runs were planned for, where any is of networks."""
+    return max((r.document.plan.get("devices", 0) for r in runs), default=0) or None
+
+
+def _label_vectors(run: Run) -> LabelVectors | None:
+    folder: Path = run.path
+    known = run.document.label_vectors
+    return record.read_root(folder, LABEL_VECTORS) if known else None
+
+
+def _check_data(run: Run, data: LaidOut) -> None:
+    """Refuse other data than a run was begun with."""
+    found, wanted = data.dataset.digest, run.document.data.digest
+    if found != wanted:
+        raise RequestError(
+            f"{given('data', data.dataset.name)}: not the data that {run.path} was "
+            f"begun with (digest {found[:12]} instead of {wanted[:12]}); restore those"
+        )
+
+
+def _check_module(run: Run, work: networks.NetworkWork) -> None:
+    """Refuse a network of the user's own that is not the one a run was begun with."""
+    then, now = run.document.module, work.recipe.model.identity
+    if then is None or now is None:
+        return
+    # other versions trace the same network to other operations
+    same_versions = run.document.versions == work.versions
+    for key in ("digest", *(["program"] if same_versions else [])):
+        if then[key] != now[key]:
+            raise RequestError(
+                f"{given('model', run.config.model)}: not the module that {run.path} "
+                f"was begun with ({key} {now[key][:12]} instead of {then[key][:12]}); "
+                "restore that"
+            )
