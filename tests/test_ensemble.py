@@ -7,31 +7,32 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from jaxorder.run.workload import Workload, prepare
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, from_arrays
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
+from jaxorder.run.networks import NetworkWork, prepare
 from tests.trees import assert_equal, pick
 
 DEVICES = spread_over_cores(2)
 MODELS = ["mlp:widths=16,dropout=0.25", "small_st_vgg"]
 
 
-def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
+def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> NetworkWork:
     defaults = {"model": MODELS[0], "members": 3, "epochs": 2, "batch_size": 20}
     config = RunConfig(data=dataset.name, **{**defaults, **options})
     devices = min(len(DEVICES), config.members)
     lowering = Lowering(how, "winograd", 2)  # pyright: ignore
     plan = Plan(lowering, lowering, devices, config.members, 32, "a test")
-    return prepare(config, dataset, DEVICES, plan)
+    return prepare(config, LaidOut(dataset), DEVICES, plan=plan)
 
 
-def ensemble(work: Workload, first: int = 0, members: int | None = None) -> Ensemble:
+def ensemble(work: NetworkWork, first: int = 0, members: int | None = None) -> Ensemble:
     made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
     made.begin(first, members or work.config.members)
     return made
@@ -255,4 +256,4 @@ def test_a_plan_for_more_devices_than_there_are_is_refused(digits: Dataset) -> N
     lowering = Lowering("sequential", "winograd")
     plan = Plan(lowering, lowering, 64, 64, 32, "a test")
     with pytest.raises(RequestError, match="planned for 64 devices"):
-        prepare(config, digits, DEVICES, plan)
+        prepare(config, LaidOut(digits), DEVICES, plan=plan)

@@ -10,12 +10,12 @@ import numpy as np
 import optax
 import pytest
 import xarray as xr
-from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder import record
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, load
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
@@ -27,6 +27,7 @@ from jaxorder.members.traits import member_traits
 from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
+from jaxorder.run.networks import NetworkWork, prepare
 from tests.trees import assert_close, assert_equal, pick
 
 DEVICES = spread_over_cores(2)
@@ -45,15 +46,15 @@ def config(**options: Any) -> RunConfig:
     return RunConfig(**{**SMALL, **options})
 
 
-def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Workload:
+def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> NetworkWork:
     asked = config(**options)
     devices = min(len(DEVICES), asked.members)
     lowering = Lowering(how, "winograd", 2)  # pyright: ignore
     plan = Plan(lowering, lowering, devices, asked.members, 32, "a test")
-    return prepare(asked, dataset, DEVICES, plan)
+    return prepare(asked, LaidOut(dataset), DEVICES, plan=plan)
 
 
-def ensemble(work: Workload, first: int = 0, members: int | None = None) -> Ensemble:
+def ensemble(work: NetworkWork, first: int = 0, members: int | None = None) -> Ensemble:
     made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
     made.begin(first, members or work.config.members)
     return made

@@ -9,18 +9,19 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from jaxorder.run.workload import Workload, prepare
 
 import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions, study_asked
 from jaxorder.data import Dataset, from_arrays
 from jaxorder.data.cache import cache_folder
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import devices, planner
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan, Trial, by_rule
 from jaxorder.errors import RequestError
 from jaxorder.models import Inputs, build, forward_flops, layer_flops
+from jaxorder.run.networks import NetworkWork, prepare
 from jaxorder.run.training import plan_study
 
 DEVICES = spread_over_cores(2)
@@ -46,33 +47,34 @@ def kept(tmp_path: Path, monkeypatch) -> Path:
 
 def workload(
     dataset: Dataset, way: Lowering | None = None, batch: int = 32, **options: Any
-) -> Workload:
+) -> NetworkWork:
     defaults = {"model": MLP, "members": 5, "epochs": 1, "batch_size": 20}
     config = RunConfig(data=dataset.name, **{**defaults, **options})
     devices = DEVICES[: config.members]
     plan = way and Plan(way, way, len(devices), config.members, batch, "a test")
-    return prepare(config, dataset, devices, plan)
+    work = prepare(config, LaidOut(dataset), devices, plan=plan)
+    return work.planned("if long")
 
 
-def begun(work: Workload) -> tuple[Ensemble, Any, Any]:
+def begun(work: NetworkWork) -> tuple[Ensemble, Any, Any]:
     made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
     made.begin(0, work.config.members)
     return made, made.init(), made.order(0)
 
 
-def shapes(work: Workload) -> tuple[Ensemble, Any, Any]:
+def shapes(work: NetworkWork) -> tuple[Ensemble, Any, Any]:
     """Return what `begun` returns, as shapes only, which need no compilation."""
     made = Ensemble(work.recipe, work.config, work.plan, work.examples(), work.devices)
     made.begin(0, work.config.members)
     return made, jax.eval_shape(made.init), jax.eval_shape(lambda: made.order(0))
 
 
-def trained(work: Workload) -> tuple[Any, Any]:
+def trained(work: NetworkWork) -> tuple[Any, Any]:
     """Return the members after some steps, and what they predict."""
     made, state, order = begun(work)
     state, _ = made.train_segment(state, order, 0, 4)
     _, values = made.predict(state)
-    return made.to_host(state.params), values["prediction"][:, : work.evaluated]
+    return made.to_host(state.params), values["prediction"][:, : work.data.evaluated]
 
 
 # ---- every way trains the same members
@@ -151,7 +153,7 @@ def test_many_small_members_in_blocks_are_those_of_one_block(
 # ---- what a compiled program holds
 
 
-def program(work: Workload) -> str:
+def program(work: NetworkWork) -> str:
     made, state, order = begun(work)
     return made.lower("train", state, order).as_text()
 
@@ -214,7 +216,9 @@ def test_training_and_evaluation_lower_for_accelerators(
     def modules(members: int) -> list[str]:
         work = workload(digits, way, model="small_st_vgg", members=members)
         work = dataclasses.replace(work, devices=DEVICES[:1])
-        work = dataclasses.replace(work, plan=dataclasses.replace(work.plan, devices=1))
+        work = dataclasses.replace(
+            work, chosen=dataclasses.replace(work.plan, devices=1)
+        )
         made, state, order = shapes(work)
         return [
             made.exported(what, state, order, platform)
@@ -272,16 +276,7 @@ def test_a_wrong_name_says_what_is_allowed(digits, name: str, allowed: str) -> N
 
 
 def job(dataset: Dataset, **options: Any) -> planner.Job:
-    work = workload(dataset, WAYS[0], **options)
-    return planner.Job(
-        work.recipe,
-        work.config,
-        work.devices,
-        lambda batch: dataclasses.replace(
-            work, plan=dataclasses.replace(work.plan, evaluate_batch=batch)
-        ).examples(),
-        snapshots=len(work.steps),
-    )
+    return workload(dataset, WAYS[0], **options).job()
 
 
 def rule_of(wanted: planner.Job) -> Plan:

@@ -15,12 +15,13 @@ import jaxorder as jo
 from jaxorder.checkpoint import BlockCheckpoints
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, Split
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.models import ARCHITECTURES, object_name
 from jaxorder.run.folder import Run
-from jaxorder.run.workload import Workload, prepare
+from jaxorder.run.networks import NetworkWork, prepare
 from tests.test_models import TESTED, drawn, taken
 from tests.trees import assert_equal, pick
 
@@ -74,12 +75,13 @@ def workload(
     devices: int = 2,
     lowering: Lowering | None = None,
     **changed: Any,
-) -> Workload:
+) -> NetworkWork:
     lowering = lowering or Lowering("sequential", "winograd")
     plan = Plan(lowering, lowering, devices, MEMBERS, 8, "a test")
     config = RunConfig(data=name, **{**options(name), **changed})
     module = Own() if name == "own" else None
-    return prepare(config, dataset(name), DEVICES[:devices], plan, module=module)
+    data = LaidOut(dataset(name))
+    return prepare(config, data, DEVICES[:devices], plan=plan, module=module)
 
 
 _made: dict[str, Ensemble] = {}
