@@ -40,7 +40,7 @@ def test_the_record_keeps_both_labels(noisy: Run) -> None:
     np.testing.assert_array_equal(record.example_id, plain.ids)
     assert int((record.label != record.original_label).sum()) == 60
     assert "original_label" not in noisy.record("test")
-    found = noisy.document["data"]["facts"]
+    found = noisy.document.data.facts
     assert found["label_noise"] == {
         "share": 0.2,
         "kind": "symmetric",
@@ -88,7 +88,7 @@ def test_the_report_says_which_label_counts(
 
 def test_a_run_with_noise_resumes_on_the_same_labels(noisy: Run) -> None:
     (again,) = jo.resume(noisy.path)
-    assert again.document["data"]["digest"] == noisy.document["data"]["digest"]
+    assert again.document.data.digest == noisy.document.data.digest
 
 
 def test_graded_examples_are_learned_in_the_order_of_their_difficulty(

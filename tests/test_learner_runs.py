@@ -20,7 +20,8 @@ from jaxorder.data import load
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.progress.watch import Tick
 from jaxorder.record import commits, read_commit
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.run.folder import Run
+from jaxorder.run.study import open_runs
 
 # ---- runs
 
@@ -46,14 +47,14 @@ def test_a_run_is_recorded_as_networks_are(forest: Run) -> None:
     assert record.prediction.dims == ("snapshot", "member", "example")
     assert record.step.values.tolist() == [1, 2, 3, 4, 5, 6, 8, 10, 12]
     assert record.epoch.values.tolist() == record.step.values.tolist()
-    assert record.attrs["time_axis"] == forest.document["time_axis"] == "trees"
+    assert record.attrs["time_axis"] == forest.document.time_axis == "trees"
     assert (record.prediction < 10).all()
     assert record.finite.all()
     assert forest.correct("test")[-1].mean() > 0.6
     assert (record.prediction[0, 0] != record.prediction[0, 1]).any()
-    assert forest.document["kind"] == "learner"
-    assert forest.document["versions"]["scikit-learn"]
-    assert forest.document["model_keys"]["trees"] == "12"
+    assert forest.document.kind == "learner"
+    assert forest.document.versions["scikit-learn"]
+    assert forest.document.model_keys["trees"] == "12"
     assert len(commits(forest.path)) == 4
     assert not (forest.path / "checkpoints").exists()
     with pytest.raises(RequestError, match="checkpoints of steps: none"):
@@ -113,17 +114,18 @@ def test_a_member_whose_commit_was_lost_is_trained_again(
     assert told == [3, 4]
     assert read_commit(out, 1, 1) == before
     assert_same(run, forest)
-    assert "resumed_on" not in run.document
+    assert not run.document.resumed_on
 
 
 def test_another_machine_is_noted(forest: Run, tmp_path: Path) -> None:
     out = tmp_path / "x"
     shutil.copytree(forest.path, out)
     (out / "commits" / "members-00002-00002.json").unlink()
-    document = forest.document | {"machine": {"device": "abacus"}}
+    document = json.loads((out / "config.json").read_text())
+    document |= {"machine": {"device": "abacus"}}
     (out / "config.json").write_text(json.dumps(document))
     (run,) = jo.resume(out)
-    assert run.document["resumed_on"][0]["machine"]["device"] == "cpu"
+    assert run.document.resumed_on[0]["machine"]["device"] == "cpu"
 
 
 def test_other_data_are_refused(forest: Run, tmp_path: Path) -> None:

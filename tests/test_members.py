@@ -24,7 +24,6 @@ from jaxorder.ensemble.plan import Lowering, Plan
 from jaxorder.errors import RequestError, WorkError
 from jaxorder.members.subsets import training_positions
 from jaxorder.members.traits import member_traits
-from jaxorder.run import training
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import describe_growth
 from jaxorder.run.networks import NetworkWork, prepare
@@ -268,7 +267,7 @@ def test_members_are_better_on_what_they_were_trained_on(tmp_path: Path) -> None
 def test_a_single_snapshot_is_the_last(tmp_path: Path) -> None:
     single = run_of(tmp_path / "one", snapshots="last")
     whole = run_of(tmp_path / "all")
-    assert single.document["steps"] == [whole.document["steps"][-1]]
+    assert single.document.steps == [whole.document.steps[-1]]
     assert_equal(
         single.record("test").prediction[0], whole.record("test").prediction[-1]
     )
@@ -311,7 +310,7 @@ def same_record(a: Run, b: Run) -> None:
     for split in ("train", "test"):
         one, other = (run.record(split).load() for run in (a, b))
         xr.testing.assert_equal(one, other)
-    last = a.document["steps"][-1]
+    last = a.document.steps[-1]
     assert_equal(a.restore(last), b.restore(last))
 
 
@@ -362,9 +361,7 @@ def test_a_growth_that_was_cut_short_is_taken_up(
 
 def test_a_study_grows_run_by_run(tmp_path: Path) -> None:
     options = {k: v for k, v in SMALL.items() if k != "model"}
-    study = training.run_study(
-        training.StudyOptions(**options), ["mlp:widths=8", "mlp"], tmp_path / "study"
-    )
+    study = jo.study(models=["mlp:widths=8", "mlp"], out=tmp_path / "study", **options)
     assert [run.config.members for run in study] == [4, 4]
     grown = jo.grow(tmp_path / "study", 5)
     assert [run.record("test").sizes["member"] for run in grown] == [5, 5]

@@ -13,12 +13,12 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.checkpoint import BlockCheckpoints
-from jaxorder.config import StudyOptions
+from jaxorder.config import StudyOptions, study_asked
 from jaxorder.data import load
 from jaxorder.errors import RequestError
 from jaxorder.models import object_name
 from jaxorder.run.folder import Run
-from jaxorder.run.training import plan_study, run_study
+from jaxorder.run.training import plan_study
 
 SQUARE = """
 import flax.linen as nn
@@ -63,7 +63,7 @@ def unfinished(out: Path, model: Any) -> Run:
     document = json.loads(counter.read_text())
     counter.write_text(json.dumps(document | {"snapshots": 2}))
     with BlockCheckpoints(out, 0, 2) as checkpoints:
-        checkpoints.keep_only(set(run.document["steps"][:2]))
+        checkpoints.keep_only(set(run.document.steps[:2]))
     return Run(out)
 
 
@@ -71,8 +71,8 @@ def test_a_run_of_an_object_is_resumed_with_it_alone(tmp_path: Path) -> None:
     out = tmp_path / "run"
     run = unfinished(out, Small())
     assert run.name == object_name(Small())
-    assert run.document["module"]["class"] == "Small"
-    last = run.document["steps"][-1]
+    assert run.document.module["class"] == "Small"
+    last = run.document.steps[-1]
     for given, message in (
         (None, r"Small@.*: a module that was given from Python; give it again"),
         (Small(5), "not the module given, which is Small@"),
@@ -116,8 +116,7 @@ def test_a_run_of_a_factory_is_resumed_by_its_name(nets: Path) -> None:
 
 
 def test_a_module_is_no_study(nets: Path) -> None:
-    options = StudyOptions(**SMALL)
-    (run,) = run_study(options, ["nets.py:make"], nets.parent / "study")
+    (run,) = jo.study(models=["nets.py:make"], out=nets.parent / "study", **SMALL)
     assert run.path.name == "nets.py_make"
     with pytest.raises(RequestError, match="a study; give model for one of its runs"):
         jo.resume(nets.parent / "study", model=Small())
@@ -128,7 +127,7 @@ def test_restored_weights_and_statistics_predict_what_was_recorded(
 ) -> None:
     """A network with batch statistics, by Linen alone."""
     run = jo.train(model=Small(), out=tmp_path / "run", **SMALL)
-    params, statistics = run.restore(run.document["steps"][-1], statistics=True)
+    params, statistics = run.restore(run.document.steps[-1], statistics=True)
     digits = load("digits", train_examples=101, test_examples=50)
     mean, deviation = digits.train.inputs.mean(), digits.train.inputs.std()
     inputs = (digits.test.inputs - mean) / deviation
@@ -141,8 +140,8 @@ def test_restored_weights_and_statistics_predict_what_was_recorded(
 
 
 def test_a_plan_says_which_convolutions_it_cannot_run(nets: Path) -> None:
-    options = StudyOptions(**SMALL)
-    covered, not_covered = plan_study(options, ["nets.py:make", "nets.py:upwards"])
+    asked = study_asked(StudyOptions(**SMALL), ["nets.py:make", "nets.py:upwards"], {})
+    covered, not_covered = plan_study(asked, "if long")
     assert "outside of nn.Conv" not in covered.plan.why
     assert "has convolutions outside of nn.Conv" in not_covered.plan.why
 

@@ -8,8 +8,9 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.data import load
+from jaxorder.data.laid_out import Joined
 from jaxorder.ensemble.member import Examples
-from jaxorder.ensemble.windows import Joined, Windows
+from jaxorder.ensemble.windows import Windows
 from jaxorder.errors import RequestError
 from jaxorder.progress.watch import Tick
 from jaxorder.run.folder import Run
@@ -38,7 +39,7 @@ def trained(out: Path, **options: Any) -> Run:
 def held(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Return a run whose data lie on the device."""
     run = trained(tmp_path_factory.mktemp("held") / "run")
-    assert not run.document["data"]["streamed"]
+    assert not run.document.data.streamed
     return run
 
 
@@ -46,7 +47,7 @@ def test_a_streamed_run_is_the_run_of_data_on_the_device(
     held: Run, tmp_path: Path
 ) -> None:
     run = trained(tmp_path / "run", device_memory=STREAMED)
-    assert run.document["data"]["streamed"]
+    assert run.document.data.streamed
     assert_same_record(held.path, run.path)
 
 
@@ -65,7 +66,7 @@ def test_so_is_one_of_images_with_augmentation_that_are_convolved(
         trained(tmp_path / memory, device_memory=memory, **options)
         for memory in ("1GB", "60KB")
     ]
-    assert [run.document["data"]["streamed"] for run in runs] == [False, True]
+    assert [run.document.data.streamed for run in runs] == [False, True]
     assert_same_record(*(run.path for run in runs))
 
 
