@@ -106,7 +106,7 @@ def test_a_run_of_a_factory_is_resumed_by_its_name(nets: Path) -> None:
     assert run.path.name == "run"
     text = nets.read_text()
     nets.write_text(text.replace("Net(classes, width)", "Net(classes, width + 1)"))
-    with pytest.raises(RequestError, match='nets.py:make:width=3": not the module th'):
+    with pytest.raises(RequestError, match=r'width=3": not the module that '):
         jo.resume(out)
     with pytest.raises(RequestError, match="not the module given"):
         jo.resume(out, model=Small())
