@@ -16,17 +16,18 @@ from typing import get_type_hints as hints_of
 
 from jaxorder.errors import RequestError, given
 
-# name, value -> refuses the value
-Check = Callable[[str, Any], None]
+# name, value -> refuses the value; what it returns is not looked at
+Check = Callable[[str, Any], object]
 Group = TypeVar("Group")
 
 
-def option(default: Any, help: str, check: Check | None = None) -> Any:
+def option(help: str, *, default: Any, check: Check | None = None) -> Any:
     """Return a field of a group of options.
 
     Args:
-        default: What it is where it is not given.
         help: A sentence for people, without the default.
+        default: What it is where it is not given; by keyword, so that checkers of
+            types know that the option may be left out.
         check: Refuses values that its type allows and it does not.
     """
     return dataclasses.field(default=default, metadata={"help": help, "check": check})
@@ -37,7 +38,7 @@ def option(default: Any, help: str, check: Check | None = None) -> Any:
 )
 def options(cls: type[Group]) -> type[Group]:
     """Make a class a group of options, which are checked when it is made."""
-    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     fields = dataclasses.fields(made)
     listed = "\n".join(f"        {f.name}: {f.metadata['help']}" for f in fields)
     made.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Attributes:\n{listed}\n"

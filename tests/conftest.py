@@ -13,7 +13,9 @@ from tests import checker
 
 install_import_hook("jaxorder", f"{checker.__name__}.checked")
 
-from jaxorder import errors  # noqa: E402 (its types are checked, too)
+# their types are checked, too
+from jaxorder import errors  # noqa: E402
+from jaxorder.data import Dataset, load  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 # before any test uses JAX: as many devices as a run would make
@@ -60,6 +62,12 @@ def options_are_marked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(errors._Spelled, "__init__", begin_and_look)
     yield
     assert not spelled, "options in messages are to be marked by `given`"
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """Return few digits, of a number that no batch size divides."""
+    return load("digits", train_examples=101, test_examples=53)
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_only_training_is_augmented(tmp_path: Path) -> None:
 
 
 def test_what_is_no_image_is_not_augmented(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"augment: .* holds no images"):
+    with pytest.raises(RequestError, match=r'augment=\["flip"\]: .* holds no images'):
         jo.train(
             out=tmp_path / "run",
             data="gaussian",

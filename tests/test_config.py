@@ -19,12 +19,11 @@ from jaxorder.config import (
 )
 from jaxorder.config.snapshots import parse_snapshots
 from jaxorder.errors import RequestError
+from tests.refused import refusal
 
 
 def message_of(**options: Any) -> str:
-    with pytest.raises(RequestError) as refused:
-        StudyOptions(**{"data": "digits", **options})
-    return str(refused.value)
+    return refusal(StudyOptions, **{"data": "digits", **options})
 
 
 # ---- studies and runs
@@ -153,9 +152,7 @@ def test_different_models_are_accepted() -> None:
     ],
 )
 def test_models_that_share_a_folder_are_refused(models: list[str], folder: str) -> None:
-    with pytest.raises(RequestError) as refused:
-        check_names(models)
-    assert str(refused.value) == (
+    assert refusal(check_names, models) == (
         f'model=["{models[0]}", "{models[-1]}"]: both would be written to the folder '
         f"{folder}; name each model once"
     )
@@ -225,9 +222,7 @@ def test_other_schedules_are_refused(text: str) -> None:
         f'snapshots="{text}": each rule must be log:N, epoch or every:K with whole N, '
         "K from 1 on, joined by commas; or last, alone"
     )
-    with pytest.raises(RequestError) as refused:
-        parse_snapshots(text)
-    assert str(refused.value) == expected
+    assert refusal(parse_snapshots, text) == expected
     assert message_of(snapshots=text) == expected
 
 

@@ -27,7 +27,7 @@ from jaxorder.data import (
 from jaxorder.data.cache import cache_folder
 from jaxorder.data.prepared import find_prepared, tfds_folder
 from jaxorder.data.sources import SOURCES
-from jaxorder.errors import RequestError
+from tests.refused import refusal
 
 # what we make here counts primes, which no batch size divides
 SIZES = {
@@ -75,14 +75,6 @@ def arrays(train: int = 103, test: int = 37, classes: int = 3) -> dict[str, Any]
         "test_inputs": rng.integers(0, 256, (test, 5, 4, 3), dtype=np.uint8),
         "test_labels": np.arange(test) % classes,
     }
-
-
-def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(RequestError) as caught:
-        call(*args, **kwargs)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def write_folder(path: Path) -> str:

@@ -9,22 +9,16 @@ import optax
 import pytest
 
 from jaxorder.config import RunConfig
-from jaxorder.data import Dataset, from_arrays, load
+from jaxorder.data import Dataset, from_arrays
 from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import member
 from jaxorder.ensemble.plan import Lowering, Plan, block_members, by_rule
 from jaxorder.errors import RequestError
-from jaxorder.members.streams import member_streams, seeds
 from jaxorder.run.networks import NetworkWork, prepare
-from tests.works import DEVICES, assert_equal, begun, network_work, pick, trained
+from tests.trees import assert_equal, pick
+from tests.works import DEVICES, begun, network_work, trained
 
 MODELS = ["mlp:widths=16,dropout=0.25", "small_st_vgg"]
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Return few digits, of a number that no batch size divides."""
-    return load("digits", train_examples=101, test_examples=53)
 
 
 def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> NetworkWork:
@@ -119,30 +113,6 @@ def test_shared_order_is_shared_and_says_nothing_of_weights(digits: Dataset) -> 
     assert (order == order[0]).all()
     weights = made.to_host(made.init()).params["dense_0"]["kernel"]
     assert not np.allclose(weights[0], weights[1])
-
-
-def test_streams_depend_on_study_seed_architecture_and_member() -> None:
-    def of(**options: Any) -> np.ndarray:
-        defaults = {"data": "digits", "model": "mlp", "members": 4}
-        return seeds(RunConfig(**{**defaults, **options}))
-
-    assert len(set(of())) == 4
-    np.testing.assert_array_equal(of(members=2), of()[:2])
-    assert not set(of()) & set(of(seed=1))
-    assert not set(of()) & set(of(model="mlp:widths=8"))
-    shared = {"share_streams": True}
-    np.testing.assert_array_equal(of(**shared), of(model="mlp:widths=8", **shared))
-    # pinned: a change would make every old seed mean another network
-    assert of()[0] == PINNED_SEED
-
-
-PINNED_SEED = 9658034673763037200
-
-
-def test_named_streams_differ() -> None:
-    streams = member_streams(RunConfig(data="digits", model="mlp"), 0, 1)
-    keys = [jax.random.key_data(key).tobytes() for key in streams]
-    assert len(set(keys)) == len(keys)
 
 
 def test_the_last_batch_of_an_epoch_is_masked() -> None:

@@ -37,7 +37,7 @@ NEEDS = {
     "spec": {"errors"},
     # to know what is asked for is to know no data
     "data.options": {"errors", "options", "data.dataset", "data.sources"},
-    "config": {"errors", "files", "options", "spec", "data.options"},
+    "config": {"errors", "files", "options", "spec", "data"},
     "members": {"errors", "config"},
     "progress": set(),
     "record": {"errors", "files"},
@@ -46,9 +46,12 @@ NEEDS = {
         *("errors", "config", "spec", "data"),
         *("members.subsets", "members.streams"),
     },
-    "run.folder": {"errors", "files", "config", "record", "checkpoint"},
+    "run.folder": {
+        *("errors", "files", "config", "record", "checkpoint", "run.document")
+    },
     "report": {
-        *("errors", "files", "config", "data", "record", "run.folder", "analysis")
+        *("errors", "files", "config", "data", "record", "analysis"),
+        *("run.folder", "run.study"),
     },
 }
 

@@ -20,7 +20,8 @@ from jaxorder.data import load
 from jaxorder.errors import Interrupted, RequestError
 from jaxorder.progress.watch import Tick
 from jaxorder.record import commits, read_commit
-from jaxorder.run.folder import Run, open_runs
+from jaxorder.run.folder import Run
+from jaxorder.run.study import open_runs
 
 # ---- runs
 
@@ -113,14 +114,15 @@ def test_a_member_whose_commit_was_lost_is_trained_again(
     assert told == [3, 4]
     assert read_commit(out, 1, 1) == before
     assert_same(run, forest)
-    assert "resumed_on" not in run.document
+    assert not run.document.resumed_on
 
 
 def test_another_machine_is_noted(forest: Run, tmp_path: Path) -> None:
     out = tmp_path / "x"
     shutil.copytree(forest.path, out)
     (out / "commits" / "members-00002-00002.json").unlink()
-    document = forest.document | {"machine": {"device": "abacus"}}
+    document = json.loads((out / "config.json").read_text())
+    document |= {"machine": {"device": "abacus"}}
     (out / "config.json").write_text(json.dumps(document))
     (run,) = jo.resume(out)
     assert run.document.resumed_on[0]["machine"]["device"] == "cpu"

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, load
-from jaxorder.errors import RequestError, WorkError
+from jaxorder.errors import WorkError
 from jaxorder.learners import LEARNERS, learner
 from jaxorder.learners.apart import check_members, member, seed, what_differs
 from jaxorder.learners.growing import growing_order
@@ -23,6 +23,7 @@ from jaxorder.learners.work import Member, Task, learn, learn_all, problem
 from jaxorder.members.streams import seeds
 from jaxorder.members.subsets import training_positions
 from jaxorder.models.layers import bag_of_words as networks_bag_of_words
+from tests.refused import refusal
 
 TRAIN, TEST = 200, 100
 MODELS = [
@@ -281,9 +282,8 @@ def test_it_is_told_what_sets_members_apart() -> None:
     ],
 )
 def test_an_unknown_learner_or_key_says_what_there_is(model: str, said: str) -> None:
-    with pytest.raises(RequestError) as refused:
-        learner(f"sklearn:{model}")
-    assert str(refused.value).startswith(f'model="sklearn:{model}": {said}')
+    found = refusal(learner, f"sklearn:{model}")
+    assert found.startswith(f'model="sklearn:{model}": {said}')
 
 
 @pytest.mark.parametrize(
@@ -305,10 +305,9 @@ def test_members_that_would_be_equal_are_refused(
     model: str, options: dict, said: str
 ) -> None:
     asked = config(f"sklearn:{model}", **options)
-    with pytest.raises(RequestError) as refused:
-        check_members(asked, learner(asked.model))
-    assert str(refused.value).startswith(f'model="sklearn:{model}" members=4: ')
-    assert said in str(refused.value)
+    found = refusal(check_members, asked, learner(asked.model))
+    assert found.startswith(f'model="sklearn:{model}" members=4: ')
+    assert said in found
 
 
 # ---- processes

@@ -13,12 +13,12 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.checkpoint import BlockCheckpoints
-from jaxorder.config import StudyOptions
+from jaxorder.config import StudyOptions, study_asked
 from jaxorder.data import load
 from jaxorder.errors import RequestError
 from jaxorder.models import object_name
 from jaxorder.run.folder import Run
-from jaxorder.run.training import plan_study, run_study
+from jaxorder.run.training import plan_study
 
 SQUARE = """
 import flax.linen as nn
@@ -106,7 +106,7 @@ def test_a_run_of_a_factory_is_resumed_by_its_name(nets: Path) -> None:
     assert run.path.name == "run"
     text = nets.read_text()
     nets.write_text(text.replace("Net(classes, width)", "Net(classes, width + 1)"))
-    with pytest.raises(RequestError, match=r"nets.py:make:width=3: not the module th"):
+    with pytest.raises(RequestError, match=r'width=3": not the module that '):
         jo.resume(out)
     with pytest.raises(RequestError, match="not the module given"):
         jo.resume(out, model=Small())
@@ -116,8 +116,7 @@ def test_a_run_of_a_factory_is_resumed_by_its_name(nets: Path) -> None:
 
 
 def test_a_module_is_no_study(nets: Path) -> None:
-    options = StudyOptions(**SMALL)
-    (run,) = run_study(options, ["nets.py:make"], nets.parent / "study")
+    (run,) = jo.study(models=["nets.py:make"], out=nets.parent / "study", **SMALL)
     assert run.path.name == "nets.py_make"
     with pytest.raises(RequestError, match="a study; give model for one of its runs"):
         jo.resume(nets.parent / "study", model=Small())
@@ -141,8 +140,8 @@ def test_restored_weights_and_statistics_predict_what_was_recorded(
 
 
 def test_a_plan_says_which_convolutions_it_cannot_run(nets: Path) -> None:
-    options = StudyOptions(**SMALL)
-    covered, not_covered = plan_study(options, ["nets.py:make", "nets.py:upwards"])
+    asked = study_asked(StudyOptions(**SMALL), ["nets.py:make", "nets.py:upwards"], {})
+    covered, not_covered = plan_study(asked, "if long")
     assert "outside of nn.Conv" not in covered.plan.why
     assert "has convolutions outside of nn.Conv" in not_covered.plan.why
 

@@ -10,7 +10,7 @@ import pytest
 from jaxorder.ensemble import packing
 from jaxorder.ensemble.packing import Packed, pack, pack_like, unpack
 from tests.test_zoo import workload
-from tests.works import assert_equal
+from tests.trees import assert_equal
 
 
 def tree(vectors: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 import jaxorder as jo
 from jaxorder.config import RunConfig, StudyOptions, study_asked
-from jaxorder.data import Dataset, from_arrays, load
+from jaxorder.data import Dataset, from_arrays
 from jaxorder.data.cache import cache_folder
 from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble import devices, planner
@@ -38,12 +38,6 @@ CONVOLUTIONS = [
 MLP = "mlp:widths=8,dropout=0.25"
 
 
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Return few digits, of a number that no batch size divides."""
-    return load("digits", train_examples=101, test_examples=53)
-
-
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch) -> Path:
     """Return the folder of what was measured: empty, for this test."""
@@ -52,19 +46,13 @@ def kept(tmp_path: Path, monkeypatch) -> Path:
 
 
 def workload(
-    dataset: Dataset, way: Lowering, batch: int = 32, **options: Any
+    dataset: Dataset, way: Lowering | None = None, batch: int = 32, **options: Any
 ) -> NetworkWork:
-    return network_work(asked(dataset, **options), dataset, way, batch=batch)
-
-
-def asked(dataset: Dataset, **options: Any) -> RunConfig:
+    """Return a work that maps members in a way, or in one that is chosen."""
     defaults = {"model": MLP, "members": 5, "epochs": 1, "batch_size": 20}
-    return RunConfig(data=dataset.name, **{**defaults, **options})
-
-
-def planned(dataset: Dataset, **options: Any) -> NetworkWork:
-    """Return a work whose plan is chosen."""
-    config = asked(dataset, **options)
+    config = RunConfig(data=dataset.name, **{**defaults, **options})
+    if way:
+        return network_work(config, dataset, way, batch=batch)
     work = prepare(config, LaidOut(dataset), DEVICES[: config.members])
     return work.planned("if long")
 
@@ -224,8 +212,9 @@ def test_training_and_evaluation_lower_for_accelerators(
     def modules(members: int) -> list[str]:
         work = workload(digits, way, model="small_st_vgg", members=members)
         work = dataclasses.replace(work, devices=DEVICES[:1])
-        plan = dataclasses.replace(work.plan, devices=1)
-        work = dataclasses.replace(work, chosen=plan)
+        work = dataclasses.replace(
+            work, chosen=dataclasses.replace(work.plan, devices=1)
+        )
         made, state, order = shapes(work)
         return [
             made.exported(what, state, order, platform)
@@ -249,12 +238,12 @@ def test_training_and_evaluation_lower_for_accelerators(
 
 
 def test_a_named_plan_is_taken_and_never_measured(digits, kept: Path) -> None:
-    work = planned(digits, plan="chunks:size=3,evaluate_batch=16")
+    work = workload(digits, plan="chunks:size=3,evaluate_batch=16")
     assert work.plan.train == Lowering("chunks", "native", 3)
     assert work.plan.evaluate_batch == 16
     assert work.plan.trials == ()
-    assert planned(digits, plan="vmap:convolution=patches,devices=1").plan.devices == 1
-    convolving = planned(digits, plan="sequential", model="small_st_vgg")
+    assert workload(digits, plan="vmap:convolution=patches,devices=1").plan.devices == 1
+    convolving = workload(digits, plan="sequential", model="small_st_vgg")
     assert convolving.plan.train.convolution == "winograd"
     assert not kept.exists()
 
@@ -273,8 +262,8 @@ def test_a_named_plan_is_taken_and_never_measured(digits, kept: Path) -> None:
     ],
 )
 def test_a_wrong_name_says_what_is_allowed(digits, name: str, allowed: str) -> None:
-    with pytest.raises(RequestError, match="plan=") as caught:
-        planned(digits, plan=name)
+    with pytest.raises(RequestError, match="--plan") as caught:
+        workload(digits, plan=name)
     assert allowed in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -325,7 +314,7 @@ def test_a_method_that_makes_no_difference_is_not_tried(digits) -> None:
 
 
 def test_trials_measure_and_the_fastest_is_taken(digits, kept: Path) -> None:
-    work = planned(digits)
+    work = workload(digits)
     assert work.plan.trials == ()  # too short a run to measure for
     assert "not measured" in work.plan.why
 
@@ -350,7 +339,7 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     monkeypatch.setattr(planner, "try_ways", None)
     assert planner.choose(job(digits), "always") == first
     # and a run takes it, however short
-    assert planned(digits).plan == first
+    assert workload(digits).plan == first
     # epochs change the estimate only
     longer = planner.choose(job(digits, epochs=100), "always")
     assert longer.trials == first.trials

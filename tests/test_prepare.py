@@ -28,7 +28,7 @@ from jaxorder.data.prepared import (
 from jaxorder.data.request import Request
 from jaxorder.data.sources import parse_source
 from jaxorder.data.tfds_order import official_positions
-from jaxorder.errors import RequestError
+from tests.refused import refusal
 
 # by name, since the package may export the function under the module's name
 prepare = importlib.import_module("jaxorder.data.prepare")
@@ -46,14 +46,6 @@ IDX = (
     "t10k-labels-idx1-ubyte",
 )
 FASHION_DIGEST = "366901fbc9acf5dee3be4369c3bf0418f8628c2ab6554a00934eb1a82ac59486"
-
-
-def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(RequestError) as caught:
-        call(*args, **kwargs)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def asked(source: str, folder: Path, resize: int | None = None) -> Request:

@@ -1,6 +1,5 @@
 """What is named with keys: any text is refused, or reads as it stands."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 from jaxorder.data.sources import SOURCES, parse_source
 from jaxorder.errors import RequestError
 from jaxorder.spec import Spec, parse_model, parse_spec, unknown
+from tests.refused import refusal
 
 FORM = "must be NAME or NAME:key=value,key=value, each key once"
 # pieces of which texts almost of the right form are likely
@@ -31,12 +31,6 @@ def written(spec: Spec, between: str = ":") -> str:
 
 def spec_of(**values: str) -> Spec:
     return Spec("thing", "thing", "", values, "thing")
-
-
-def message_of(call: Callable[..., object], *args: object, **kwargs: object) -> str:
-    with pytest.raises(RequestError) as refused:
-        call(*args, **kwargs)
-    return str(refused.value)
 
 
 # ---- any text is refused or reads as it stands
@@ -111,7 +105,7 @@ def test_a_name_may_take_an_argument(
     ],
 )
 def test_other_forms_of_models_are_refused(text: str) -> None:
-    assert message_of(parse_model, text) == f'model="{text}": {FORM}'
+    assert refusal(parse_model, text) == f'model="{text}": {FORM}'
 
 
 # ---- sources
@@ -124,7 +118,7 @@ def test_a_repeated_key_of_a_source_is_refused(name: str) -> None:
     key, value = next(iter(SOURCES[name].keys.items()))
     behind = "a.csv," * (SOURCES[name].argument == "PATH")
     text = f"{name}:{behind}{key}={value},{key}={value}"
-    assert message_of(parse_source, text) == f'data="{text}": {FORM}'
+    assert refusal(parse_source, text) == f'data="{text}": {FORM}'
 
 
 @pytest.mark.parametrize("name", WITH_KEYS)
@@ -136,11 +130,11 @@ def test_keys_that_are_left_out_have_their_defaults(name: str) -> None:
 
 
 def test_an_unknown_key_of_a_source_says_what_was_meant() -> None:
-    assert message_of(parse_source, "gabor:sise=8") == (
+    assert refusal(parse_source, "gabor:sise=8") == (
         'data="gabor:sise=8": no key sise (did you mean size?); there are '
         + ", ".join(SOURCES["gabor"].keys)
     )
-    assert message_of(parse_source, "digits:size=8") == (
+    assert refusal(parse_source, "digits:size=8") == (
         'data="digits:size=8": no key size; it has none'
     )
 
@@ -231,7 +225,7 @@ def test_keys_are_read_by_type(read: str, text: str, value: object) -> None:
     ],
 )
 def test_other_texts_are_refused(read: str, text: str, allowed: str) -> None:
-    found = message_of(getattr(spec_of(key=text), read), "key")
+    found = refusal(getattr(spec_of(key=text), read), "key")
     assert found == f"thing: key={text} must be {allowed}"
 
 
@@ -239,11 +233,11 @@ def test_other_texts_are_refused(read: str, text: str, allowed: str) -> None:
 def test_numbers_are_finite_and_within_bounds(text: str) -> None:
     spec = spec_of(key=text)
     refused = f"thing: key={text} must be a number from 0 to 1"
-    assert message_of(spec.number, "key", 0, 1) == refused
+    assert refusal(spec.number, "key", 0, 1) == refused
 
 
 def test_the_end_of_a_range_may_be_open() -> None:
     assert spec_of(key="1").number("key", 0, 1) == 1
-    assert message_of(spec_of(key="1").number, "key", 0, 1, open_end=True) == (
+    assert refusal(spec_of(key="1").number, "key", 0, 1, open_end=True) == (
         "thing: key=1 must be a number from 0 to below 1"
     )

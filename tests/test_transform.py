@@ -24,6 +24,7 @@ from jaxorder.data.transform import (
     transformed,
 )
 from jaxorder.errors import RequestError
+from tests.refused import refusal
 
 NOISES = get_args(Noise)
 seeds = st.integers(0, 2**32)
@@ -58,14 +59,6 @@ def words() -> Dataset:
 
 def wanted(**options: Any) -> DataOptions:
     return DataOptions(data="mine", **options)
-
-
-def refusal(call: Any, *args: Any, **kwargs: Any) -> str:
-    with pytest.raises(RequestError) as caught:
-        call(*args, **kwargs)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 def check_followed(split: Split, whole: Split) -> None:

@@ -21,7 +21,8 @@ from jaxorder.models import ARCHITECTURES, object_name
 from jaxorder.run.folder import Run
 from jaxorder.run.networks import NetworkWork
 from tests.test_models import TESTED, drawn, taken
-from tests.works import DEVICES, assert_equal, network_work
+from tests.trees import assert_equal, pick
+from tests.works import DEVICES, network_work
 
 
 class Own(nn.Module):
@@ -69,19 +70,13 @@ def options(name: str) -> dict[str, Any]:
 def workload(
     name: str,
     devices: int = 2,
-    lowering: Lowering = Lowering("sequential", "winograd"),  # noqa: B008 (it is frozen)
+    lowering: Lowering | None = None,
     **changed: Any,
 ) -> NetworkWork:
     config = RunConfig(data=name, **{**options(name), **changed})
-    module = Own() if name == "own" else None
-    return network_work(
-        config,
-        dataset(name),
-        lowering,
-        devices=DEVICES[:devices],
-        batch=8,
-        module=module,
-    )
+    there = {"devices": DEVICES[:devices], "module": Own() if name == "own" else None}
+    lowering = lowering or Lowering("sequential", "winograd")
+    return network_work(config, dataset(name), lowering, batch=8, **there)
 
 
 _made: dict[str, Ensemble] = {}
@@ -111,10 +106,6 @@ def changed(leaf: np.ndarray, change: Callable[[Any], Any]) -> np.ndarray:
     leaf = leaf.copy()
     leaf[1] = change(leaf[1])
     return leaf
-
-
-def pick(tree: Any, at: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf[at], tree)
 
 
 def test_members_differ_and_learn(ensemble: Ensemble) -> None:
@@ -166,7 +157,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:
     run = train(name, tmp_path / "run")
-    steps = run.document.steps
+    steps = run.document["steps"]
     assert len(steps) > 3
     whole = [run.record(split).load() for split in ("train", "test")]
     ended = run.restore(steps[-1], statistics=True)

@@ -1,9 +1,6 @@
-"""What tests of ensembles share: works, members trained a little, comparisons."""
+"""What tests of ensembles share: planned works, and members trained a little."""
 
 from typing import Any
-
-import jax
-import numpy as np
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset
@@ -62,18 +59,3 @@ def trained_epochs(made: Ensemble, epochs: int = 2) -> Any:
         start = epoch * made.held_steps
         state, _ = made.train_segment(state, made.order(epoch), start, made.held_steps)
     return made.to_host(state)
-
-
-def pick(tree: Any, at: Any) -> Any:
-    """Return some members of a tree of arrays."""
-    return jax.tree.map(lambda leaf: leaf[at], tree)
-
-
-def assert_equal(a: Any, b: Any) -> None:
-    """Fail where two trees of arrays differ in a bit."""
-    jax.tree.map(np.testing.assert_array_equal, a, b)
-
-
-def assert_close(a: Any, b: Any, **tolerance: float) -> None:
-    """Fail where two trees of arrays differ by more than a tolerance."""
-    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance), a, b)

@@ -29,31 +29,37 @@ PARTS = whole(least=2)
 class TrainingOptions(Checked):
     """The training of a member; None takes the architecture's default."""
 
-    epochs: int = option(30, "Passes through the training examples.", COUNT)
-    optimizer: Optimizer | None = option(None, "Update rule (else the architecture's).")
+    epochs: int = option(
+        "Passes through the training examples.", default=30, check=COUNT
+    )
+    optimizer: Optimizer | None = option(
+        "Update rule (else the architecture's).", default=None
+    )
     learning_rate: float | None = option(
-        None, "Largest of the schedule (else the architecture's).", number(above=0.0)
+        "Largest of the schedule (else the architecture's).",
+        default=None,
+        check=number(above=0.0),
     )
     momentum: float = option(
-        0.9, "For the optimizer momentum.", number(least=0.0, below=1.0)
+        "For the optimizer momentum.", default=0.9, check=number(least=0.0, below=1.0)
     )
     weight_decay: float = option(
-        0.0, "L2 penalty; decoupled with adamw.", number(least=0.0)
+        "L2 penalty; decoupled with adamw.", default=0.0, check=number(least=0.0)
     )
     label_smoothing: float = option(
-        0.0,
         "Share of each label spread evenly over all classes.",
-        number(least=0.0, below=1.0),
+        default=0.0,
+        check=number(least=0.0, below=1.0),
     )
-    schedule: Schedule = option("constant", "Learning rate over time.")
+    schedule: Schedule = option("Learning rate over time.", default="constant")
     batch_size: int | None = option(
-        None, "Examples a step (else the architecture's).", COUNT
+        "Examples a step (else the architecture's).", default=None, check=COUNT
     )
     precision: Precision = option(
-        "float32", "Of the computation; weights stay float32."
+        "Of the computation; weights stay float32.", default="float32"
     )
     augment: Sequence[Augmentation] = option(
-        (), "Flip and crop training images at random (crop: shifts)."
+        "Flip and crop training images at random (crop: shifts).", default=()
     )
 
 
@@ -61,42 +67,46 @@ class TrainingOptions(Checked):
 class MemberOptions(Checked):
     """How many members there are, and what sets them apart."""
 
-    members: int = option(16, "Networks an ensemble.", COUNT)
+    members: int = option("Networks an ensemble.", default=16, check=COUNT)
     seed: int = option(
-        0, "Seed of the study; every member's streams come from it.", SEED
+        "Seed of the study; every member's streams come from it.", default=0, check=SEED
     )
     order: Order = option(
-        "member", "Mini-batches for each member alone, or shared by all."
+        "Mini-batches for each member alone, or shared by all.", default="member"
     )
-    share_streams: bool = option(False, "Same mini-batches for member i of each model.")
+    share_streams: bool = option(
+        "Same mini-batches for member i of each model.", default=False
+    )
     freeze: Sequence[Stream] = option(
-        (),
         "Random streams that are the same for all members: init, dropout, augment, "
         "subset; and order, which says the same as --order shared.",
+        default=(),
     )
     vary: Sequence[str] = option(
-        (),
         "Options that members differ in, as learning-rate=0.01,0.1: values cycle over "
         "members, all combinations of several options.",
-        lambda name, value: parse_vary(value) and None,
+        default=(),
+        check=lambda name, value: parse_vary(value),
     )
     subset: float | None = option(
-        None,
         "Train each member on its own random share of the examples.",
-        number(above=0.0, most=1.0),
+        default=None,
+        check=number(above=0.0, most=1.0),
     )
     disjoint: int | None = option(
-        None,
         "Train members in so many groups, on disjoint parts of the examples.",
-        PARTS,
+        default=None,
+        check=PARTS,
     )
     folds: int | None = option(
-        None, "Leave out of each member's training one of so many parts.", PARTS
+        "Leave out of each member's training one of so many parts.",
+        default=None,
+        check=PARTS,
     )
     resample: Resampling | None = option(
-        None,
         "Each member's own bootstrap sample of the examples, or, for learners that are "
         "not networks, its own half of the features.",
+        default=None,
     )
 
     def __post_init__(self) -> None:
@@ -152,22 +162,24 @@ class RecordingOptions(Checked):
     """What is recorded, and what is kept of the members."""
 
     snapshots: str = option(
-        "log:10,epoch",
         "When to record: log:N (N a decade in the first epoch), epoch, every:K (steps),"
         " joined by commas, with step 0 and the last; or last, alone.",
-        lambda name, value: parse_snapshots(value) and None,
+        default="log:10,epoch",
+        check=lambda name, value: parse_snapshots(value),
     )
     record: Sequence[Quantity] = option(
-        (), "More to record of each example (probability: last snapshot)."
+        "More to record of each example (probability: last snapshot).", default=()
     )
     record_examples: int | None = option(
-        None, "Record at most so many of a split, stratified.", COUNT
+        "Record at most so many of a split, stratified.", default=None, check=COUNT
     )
     keep_checkpoints: Keep = option(
-        "last", "None, the last, one a doubling of steps, or all."
+        "None, the last, one a doubling of steps, or all.", default="last"
     )
     checkpoint_seconds: float = option(
-        30.0, "Least time between checkpoints against crashes.", number(least=0.0)
+        "Least time between checkpoints against crashes.",
+        default=30.0,
+        check=number(least=0.0),
     )
 
 
@@ -176,19 +188,21 @@ class ExecutionOptions(Checked):
     """How the work is done; the same members come out of it."""
 
     block_members: int | None = option(
-        None, "Members trained in one pass (else as memory allows).", COUNT
+        "Members trained in one pass (else as memory allows).",
+        default=None,
+        check=COUNT,
     )
     plan: str = option(
-        "auto",
         "How members are mapped: auto (what is fastest in a trial), sequential, vmap, "
         "chunks; with :key=value,... of convolution, size, devices.",
-        lambda name, value: parse_spec(value, name) and None,
+        default="auto",
+        check=lambda name, value: parse_spec(value, name),
     )
     device_memory: str | None = option(
-        None,
         "Bytes of a device that the data may take, as 500MB or 2GB; more are streamed, "
         "which needs --order shared (else what the device has).",
-        data_bytes,
+        default=None,
+        check=data_bytes,
     )
 
 

@@ -73,8 +73,12 @@ def _check_model(name: str, value: str) -> None:
 class RunConfig(StudyOptions):
     """Everything that one run is asked to do: a study's options and one model."""
 
-    model: str = option("", "Architecture, `NAME[:key=value,...]`.", _check_model)
-    name: str = option("", "What the run is called in its study (else the model).")
+    model: str = option(
+        "Architecture, `NAME[:key=value,...]`.", default="", check=_check_model
+    )
+    name: str = option(
+        "What the run is called in its study (else the model).", default=""
+    )
 
     @property
     def key(self) -> str:

@@ -21,37 +21,43 @@ SIZE = whole(least=1)
 class DataOptions(Checked):
     """Which data, and what is done to them before they are learned."""
 
-    data: str = option("", "Source of the data, as `jaxorder data list` lists them.")
-    data_dir: Path | str | None = option(
-        None, "Folder of prepared TFDS data sets (else TFDS's own)."
+    data: str = option(
+        "Source of the data, as `jaxorder data list` lists them.", default=""
     )
-    resize: int | None = option(None, "Bring images to so many pixels a side.", SIZE)
+    data_dir: Path | str | None = option(
+        "Folder of prepared TFDS data sets (else TFDS's own).", default=None
+    )
+    resize: int | None = option(
+        "Bring images to so many pixels a side.", default=None, check=SIZE
+    )
     classes: str | None = option(
-        None, "Keep these classes only, by number or name, joined by commas."
+        "Keep these classes only, by number or name, joined by commas.", default=None
     )
     drop_duplicates: Duplicates | None = option(
-        None, "Drop examples that are exactly or nearly an earlier one."
+        "Drop examples that are exactly or nearly an earlier one.", default=None
     )
     train_examples: int | None = option(
-        None, "Train on so many, a fixed stratified choice.", SIZE
+        "Train on so many, a fixed stratified choice.", default=None, check=SIZE
     )
     test_examples: int | None = option(
-        None, "Test on so many, a fixed stratified choice.", SIZE
+        "Test on so many, a fixed stratified choice.", default=None, check=SIZE
     )
-    label_noise: float = option(0.0, "Share of the training labels to change.", share)
+    label_noise: float = option(
+        "Share of the training labels to change.", default=0.0, check=share
+    )
     noise: Noise = option(
-        "symmetric",
         "To any other class, to the next class, or among the chosen examples.",
+        default="symmetric",
     )
-    noise_seed: int = option(0, "Seed of the label noise.", SEED)
-    shuffle_labels: bool = option(False, "Shuffle all training labels.")
-    shuffle_seed: int = option(0, "Seed of the shuffled labels.", SEED)
+    noise_seed: int = option("Seed of the label noise.", default=0, check=SEED)
+    shuffle_labels: bool = option("Shuffle all training labels.", default=False)
+    shuffle_seed: int = option("Seed of the shuffled labels.", default=0, check=SEED)
     pca: int | None = option(
-        None, "Project the inputs on so many principal components.", SIZE
+        "Project the inputs on so many principal components.", default=None, check=SIZE
     )
     scaling: Scaling = option(
-        "standard",
         "Inputs of mean 0 and deviation 1, or unit: bytes divided by 255.",
+        default="standard",
     )
 
     def __post_init__(self) -> None:
