@@ -23,7 +23,6 @@ from jaxorder.learners import LEARNERS
 from jaxorder.models import ARCHITECTURES
 from jaxorder.run.folder import Run
 from jaxorder.run.study import open_runs
-from tests.conftest import ROOT
 
 RUN = ["run", "--data=digits", "--models=mlp"]
 TINY = [
@@ -679,12 +678,6 @@ def test_models_are_listed_with_their_keys(done: Done) -> None:
     for each in found:
         assert f"  {each['name']}: {each['what']}" in printed
         assert all(key in " ".join(printed.split()) for key in each["keys"])
-
-
-def test_the_readme_names_every_model() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert all(f"`{name}`" in readme for name in ARCHITECTURES)
-    assert all(name in readme for name in LEARNERS)
 
 
 def test_the_version_is_told(done: Done) -> None:

@@ -1,5 +1,7 @@
 """Every experiment runs at its smoke size and prints a verdict for each criterion."""
 
+import re
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,36 @@ from jaxorder.run.folder import Run
 @pytest.mark.slow
 def test_same_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     same_order.app(["--smoke", "--out", str(tmp_path / "out")])
-    lines = capsys.readouterr().out.splitlines()
-    verdicts = [line for line in lines if line.startswith(("mlp", "small_st_vgg"))]
-    assert len(verdicts) == 2 * 2 * 3
-    assert all(("met" in line) or ("undecided" in line) for line in verdicts)
+    printed = capsys.readouterr().out
+    form = r"^(\S+) +(train|test) +(\w+) +(met|NOT met|undecided) +(\w+ .*)$"
+    found = re.findall(form, printed, re.MULTILINE)
+    models, splits = ("mlp", "small_st_vgg"), ("train", "test")
+    criteria = ("reliability", "agreement", "bimodality")
+    assert [row[:3] for row in found] == [*product(models, splits, criteria)]
+    for _, _, criterion, verdict, figures in found:
+        assert verdict == by_hand(criterion, figures), figures
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def by_hand(criterion: str, figures: str) -> str:
+    """Read a verdict off the figures that are printed beside it."""
+    first, second, *_ = map(float, re.findall(r"nan|-?\d+\.\d+", figures))
+    if "nan" in figures or "undefined" in figures:
+        return "undecided"
+    wanted = {
+        "reliability": second >= same_order.LEAST_RELIABILITY,
+        "agreement": first >= second,
+        "bimodality": first <= second,
+    }
+    return "met" if wanted[criterion] else "NOT met"
+
+
+@pytest.mark.parametrize(
+    ("excess", "verdict"),
+    [(0.1, "met"), (0.0, "met"), (-0.1, "NOT met"), (float("nan"), "undecided")],
+)
+def test_what_is_not_met_is_not_said_to_be(excess: float, verdict: str) -> None:
+    assert same_order.said(excess) == verdict
 
 
 def test_cscore_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

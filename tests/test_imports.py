@@ -31,7 +31,7 @@ LEVELS = (
 
 # Of what lies to their left, some need little; they must not come to need more.
 NEEDS = {
-    "analysis": {"errors", "record", "run.folder"},
+    "analysis": {"errors", "record", "run.folder", "run.study"},
     "files": {"errors"},
     "options": {"errors"},
     "spec": {"errors"},
@@ -51,7 +51,7 @@ NEEDS = {
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
-        *("run.folder", "run.study"),
+        *("run.folder", "run.study", "options"),
     },
 }
 

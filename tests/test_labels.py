@@ -1,6 +1,7 @@
 """Data with changed labels, known difficulties and scores from elsewhere, in runs."""
 
 import gzip
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def test_the_record_keeps_both_labels(noisy: Run) -> None:
     np.testing.assert_array_equal(theirs.original_label, record.original_label)
 
 
-def test_measures_count_the_label_that_they_are_told(noisy: Run) -> None:
+def test_measures_count_the_label_that_they_are_told(
+    noisy: Run, tmp_path: Path
+) -> None:
     record, original = noisy.record("train"), noisy.against("original")
     changed = (record.label != record.original_label).values
     trained = noisy.correct("train").values
@@ -70,8 +73,10 @@ def test_measures_count_the_label_that_they_are_told(noisy: Run) -> None:
     )
     frame = jo.scores(original, "train")
     assert set(frame.columns) >= {"label", "trained_label"}
-    assert jo.compare(noisy, noisy, "train").against == "label"
-    assert jo.compare(original, original, "train").to_dict()["against"] == "original"
+    other = Run(shutil.copytree(noisy.path, tmp_path / "other"))
+    assert jo.compare(noisy, other, "train").against == "label"
+    compared = jo.compare(original, other.against("original"), "train")
+    assert compared.to_dict()["against"] == "original"
 
 
 @pytest.mark.parametrize(

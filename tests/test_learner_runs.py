@@ -89,7 +89,7 @@ def test_an_interrupted_run_keeps_whole_members_and_goes_on(
             os.kill(os.getpid(), signal.SIGTERM)
 
     out = tmp_path / "x"
-    with pytest.raises(Interrupted, match=f"resume {out}") as stopped:
+    with pytest.raises(Interrupted, match=re.escape(f'resume("{out}")')) as stopped:
         jo.train(model=FOREST, members=4, out=out, watch=stop_after_one, **OPTIONS)
     assert stopped.value.signal == signal.SIGTERM
     run = Run(out)

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from jaxorder.config import RunConfig
 from jaxorder.data import Dataset, load
+from jaxorder.data.laid_out import LaidOut
 from jaxorder.errors import WorkError
 from jaxorder.learners import LEARNERS, learner
 from jaxorder.learners.apart import check_members, member, seed, what_differs
@@ -43,8 +44,7 @@ def digits() -> Dataset:
 
 @pytest.fixture(scope="module")
 def given(digits: Dataset) -> Problem:
-    recorded = {"train": np.arange(TRAIN), "test": np.arange(TEST)}
-    inputs, evaluated = matrices(digits, recorded)
+    inputs, evaluated = matrices(LaidOut(digits))
     return Problem(inputs, digits.train.labels, evaluated)
 
 

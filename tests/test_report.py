@@ -63,6 +63,7 @@ from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.shown import Page
+from jaxorder.run.document import DataDescription, RunDocument
 from jaxorder.run.folder import Run
 from jaxorder.run.study import open_run, open_runs
 

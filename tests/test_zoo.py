@@ -157,7 +157,7 @@ def test_a_run_that_was_stopped_ends_in_the_same_bits(
     name: str, tmp_path: Path
 ) -> None:
     run = train(name, tmp_path / "run")
-    steps = run.document["steps"]
+    steps = run.document.steps
     assert len(steps) > 3
     whole = [run.record(split).load() for split in ("train", "test")]
     ended = run.restore(steps[-1], statistics=True)

@@ -171,7 +171,7 @@ def takes_run(
 
 def _begun(run: Run, split: str) -> Run:
     """Refuse a run that has nothing to measure yet."""
-    sizes = run.correct(split).sizes
+    sizes = run.usable(split).sizes
     if not (sizes["snapshot"] and sizes["member"]):
         raise RequestError(
             f"{run.name!r}: wanted a snapshot and a finite member in split {split!r}, "

@@ -354,13 +354,22 @@ def plan(
 
 
 @app.command
-def models(*, json: Json = False) -> None:
-    """List architectures and learners, their keys with defaults, and how they train."""
+def models(*, names: bool = False, json: Json = False) -> None:
+    """List architectures and learners, their keys with defaults, and how they train.
+
+    Parameters
+    ----------
+    names
+        Print the names alone.
+    """
     from jaxorder.cli.documents import model_documents
 
     found = model_documents()
     if json:
         _print_json({"models": found})
+        return
+    if names:
+        print("\n".join(tables.model_names(found)))
         return
     tables.print_models(found)
 

@@ -82,6 +82,15 @@ def print_models(documents: Sequence[Mapping[str, Any]]) -> None:
         print(_folded(f"trained by: {each['training']}") + "\n")
 
 
+def model_names(documents: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of architectures and learners, in lines to be read."""
+    lines = []
+    for kind in dict.fromkeys(each["kind"] for each in documents):
+        names = ", ".join(each["name"] for each in documents if each["kind"] == kind)
+        lines += textwrap.wrap(f"{kind}: {names}", 80, subsequent_indent="  ")
+    return lines
+
+
 def _folded(text: str) -> str:
     return textwrap.fill(text, 80, initial_indent=" " * 6, subsequent_indent=" " * 8)
 
