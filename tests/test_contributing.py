@@ -10,7 +10,6 @@ import pytest
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 from jaxorder.cli.documents import model_documents
 from jaxorder.cli.tables import model_names
-from jaxorder.learners import LEARNERS
 from jaxorder.models import ARCHITECTURES
 from jaxorder.report import sections
 from jaxorder.report.page import SECTIONS
@@ -36,11 +35,6 @@ def test_the_readme_names_every_model_as_the_command_does() -> None:
     (block,) = re.findall(r"<!-- models -->\n```\n(.*?)```", readme, re.DOTALL)
     wanted = "".join(f"{line}\n" for line in model_names(model_documents()))
     assert block == wanted, "jaxorder models --names prints what belongs there"
-
-
-def test_every_learner_is_tested() -> None:
-    tests = (ROOT / "tests" / "test_learners.py").read_text(encoding="utf-8")
-    assert all(name in tests for name in LEARNERS)
 
 
 @pytest.mark.parametrize("measure", SNAPSHOT_MEASURES, ids=lambda each: each.name)

@@ -108,7 +108,7 @@ def test_what_takes_long_is_told_of(tmp_path: Path) -> None:
     jo.train(model="mlp:widths=8", out=tmp_path / "run", watch=told, **options)
     first, *_, last = told.phases
     assert first == "reading data"
-    assert last == "mlp:widths=8: compiling"
+    assert last == "mlp:widths=8: compiling the training"
     assert told.notes[0].startswith("mlp:widths=8: sequential on ")
     assert told.notes[1].startswith(
         "mlp:widths=8: a batch of 500 is more than the 100 "

@@ -229,7 +229,7 @@ class NetworkWork(Work):
         self, path: Path, repeatable: bool, interruption: Interruption, watch: Watch
     ) -> None:
         """Train the blocks that are not complete."""
-        watch.phase(f"{self.config.key}: compiling")
+        watch.phase(f"{self.config.key}: compiling the evaluation")
         ensemble = self.ensemble()
         for block in self.blocks:
             training = BlockTraining(
@@ -285,7 +285,7 @@ class Teller:
             )
         )
         if not training.examples_per_second:  # the first step is yet to come
-            self._watch.phase(f"{config.key}: compiling")
+            self._watch.phase(f"{config.key}: compiling the training")
 
 
 # ---- before anything is written
