@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar, dataclass_transform, get_args, get_origin
@@ -71,13 +72,9 @@ def annotation(group: type, name: str) -> Any:
     return _hints(group)[name]
 
 
-_known: dict[type, dict[str, Any]] = {}
-
-
+@cache
 def _hints(group: type) -> dict[str, Any]:
-    if group not in _known:
-        _known[group] = hints_of(group)
-    return _known[group]
+    return hints_of(group)
 
 
 def several(kind: Any) -> Any:
@@ -222,14 +219,6 @@ def _check_several(name: str, each: Any, values: Any) -> None:
 def _not_among(name: str, value: Any, allowed: Sequence[Any]) -> RequestError:
     words = ", ".join(map(str, allowed))
     return RequestError(f"{given(name, value)}: must be one of {words}")
-
-
-# ---- groups
-
-
-def groups_of(cls: type) -> list[type]:
-    """Return the groups that a class of options is made of, in their order."""
-    return [base for base in reversed(cls.__bases__) if dataclasses.is_dataclass(base)]
 
 
 def names_in(group: type) -> list[str]:

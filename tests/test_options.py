@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxorder.config import RunConfig, StudyOptions, to_json
+from jaxorder.config.run import GROUPS
 from jaxorder.errors import RequestError
 from jaxorder.options import (
     annotation,
     given_options,
-    groups_of,
     names_in,
     parse_bytes,
     several,
@@ -25,7 +25,7 @@ from tests.refused import refusal
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 MADE: dict[str, Any] = {"data": "digits", "model": "mlp"}
-GROUPS = [*groups_of(StudyOptions), StudyOptions, RunConfig]
+EVERY = [*GROUPS.values(), StudyOptions, RunConfig]
 
 
 def run_config(**options: Any) -> RunConfig:
@@ -50,7 +50,7 @@ def test_every_option_has_help_and_a_default(name: str) -> None:
         assert getattr(run_config(), name) == FIELDS[name].default
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("group", EVERY)
 def test_the_docstring_of_a_group_lists_its_options(group: type) -> None:
     told = inspect.getdoc(group) or ""
     _, listed = told.split("\n\nAttributes:\n")
@@ -59,15 +59,9 @@ def test_the_docstring_of_a_group_lists_its_options(group: type) -> None:
 
 
 def test_options_come_in_the_order_of_their_groups() -> None:
-    groups = groups_of(StudyOptions)
-    assert [group.__name__ for group in groups] == [
-        "DataOptions",
-        "TrainingOptions",
-        "MemberOptions",
-        "RecordingOptions",
-        "ExecutionOptions",
-    ]
-    assert names_in(StudyOptions) == [n for group in groups for n in names_in(group)]
+    assert list(GROUPS) == ["data", "training", "members", "recording", "execution"]
+    every = [name for group in GROUPS.values() for name in names_in(group)]
+    assert names_in(StudyOptions) == every
     assert names_in(RunConfig) == [*names_in(StudyOptions), "model", "name"]
 
 

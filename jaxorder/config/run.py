@@ -14,7 +14,7 @@ from jaxorder.config.groups import (
 from jaxorder.data.options import DataOptions
 from jaxorder.errors import RequestError, given
 from jaxorder.files import safe_name
-from jaxorder.options import option, options, to_json
+from jaxorder.options import names_in, option, options, to_json
 from jaxorder.spec import parse_model
 
 SCHEMA = 1
@@ -87,7 +87,16 @@ class RunConfig(StudyOptions):
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "RunConfig":
-        """Return the configuration that `to_json` wrote, whichever version's."""
+        """Return the configuration that `to_json` wrote, this version's or before.
+
+        Raises:
+            RequestError: Where an option is a later version's, or not allowed.
+        """
+        if unknown_names := sorted(document.keys() - set(names_in(cls))):
+            raise RequestError(
+                f"no option {', '.join(unknown_names)} in this version of jaxorder; "
+                "use the version that wrote it"
+            )
         return cls(**document)
 
     def with_defaults(self, defaults: Mapping[str, Any]) -> "RunConfig":

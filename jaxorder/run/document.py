@@ -173,6 +173,8 @@ def read_document(folder: Path) -> RunDocument:
     except KeyError as error:
         lacking = ", ".join(map(str, error.args))
         raise RequestError(f"{file}: damaged; it lacks {lacking}") from error
+    except RequestError as error:
+        raise RequestError(f"{file}: {error.message}") from error
 
 
 def described(file: Path, *keys: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What users ask for: to train, resume and grow runs and studies."""
+"""To train, resume and grow runs and studies; `jaxorder.api` is its face."""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,27 +49,8 @@ def train(
 ) -> Run:
     """Train the members of one run and record what they predict.
 
-    Args:
-        config: What to do; or else `data`, `model` and the fields of `RunConfig` as
-            arguments.
-        out: Folder of the run, which must not exist.
-        data: Source of the data, or the data themselves.
-        labels: [vector, example], classes of the training examples: member i is
-            trained towards vector i modulo their number, instead of the data's labels,
-            which the measures go by. Kept in the record, as `member_label`.
-        model: Model string, or a network of your own: an instance of a
-            `flax.linen.Module` that is called with inputs [example *input], and with
-            `training`, `train` or `deterministic` if it takes one of these, and
-            returns logits [example class].
-        watch: Told the progress.
-        **options: Fields of `RunConfig`, such as `members`.
-
-    Returns:
-        The finished run.
-
-    Raises:
-        RequestError: Where the request is wrong; nothing is left on disk.
-        Interrupted: Where a signal stopped it; `resume` goes on.
+    For what it takes, returns and raises see `jaxorder.api.train`, which shows the
+    progress; here `watch` is told it.
     """
     dataset, module = data if isinstance(data, Dataset) else None, None
     if config is None:
@@ -136,21 +117,8 @@ def train_study(
 ) -> Study:
     """Train one run for each model, and record what their members predict.
 
-    Args:
-        study: A study file, `study.toml` or the `study.json` of a study; or options
-            that all runs share; or nothing, where `options` says all.
-        models: Model strings; of a study file the names of the runs to keep (none
-            given: all).
-        out: Folder of the study, which must not exist.
-        watch: Told the progress.
-        **options: Options that win over those of the file, such as `members`.
-
-    Returns:
-        The finished study.
-
-    Raises:
-        RequestError: Where the request is wrong; nothing is left on disk.
-        Interrupted: Where a signal stopped it; `resume` goes on.
+    For what it takes, returns and raises see `jaxorder.api.study`, which shows the
+    progress; here `watch` is told it.
     """
     out, watch = Path(out), watching(watch)
     refuse_existing(out)
@@ -258,18 +226,8 @@ def resume(
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
-    Args:
-        path: Folder of the study or run.
-        data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
-        watch: Told the progress.
-
-    Returns:
-        The finished runs.
-
-    Raises:
-        RequestError: Where the folder is neither, or the data or module are others.
-        Interrupted: Where a signal stopped it again.
+    For what it takes, returns and raises see `jaxorder.api.resume`, which shows the
+    progress; here `watch` is told it.
     """
     path, watch = Path(path), watching(watch)
     with _resumable(path):
@@ -315,21 +273,8 @@ def grow(
 ) -> list[Run]:
     """Add members to a run, or to each run of a study; those there stay as they are.
 
-    Args:
-        path: Folder of the study or run.
-        members: Members that each run is to have.
-        data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
-        watch: Told the progress.
-
-    Returns:
-        The finished runs, as if each had been trained with so many members from the
-        beginning, under the plan of those there.
-
-    Raises:
-        RequestError: Where the folder is neither, it has as many members or more, or
-            the data or module are others.
-        Interrupted: Where a signal stopped it; `resume` goes on.
+    For what it takes, returns and raises see `jaxorder.api.grow`, which shows the
+    progress; here `watch` is told it.
     """
     path, watch = Path(path), watching(watch)
     runs = open_runs(path)
