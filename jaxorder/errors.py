@@ -6,6 +6,7 @@ how they are spelled: as Python's by `str(error)`, as options of the command lin
 """
 
 import re
+import shlex
 from collections.abc import Callable
 
 _ABSENT = object()
@@ -63,10 +64,15 @@ def option_name(name: str) -> str:
     return _OPTIONS.get(name, "--" + name.replace("_", "-"))
 
 
-def on_command_line(error: BaseException) -> str:
-    """Return an error's message in the words of the command line."""
-    message = error.message if isinstance(error, _Spelled) else str(error)
+def on_command_line(said: BaseException | str) -> str:
+    """Return an error's message, or a marked text, in the command line's words."""
+    message = said.message if isinstance(said, _Spelled) else str(said)
     return _spelled(message, _as_option, _as_command)
+
+
+def in_python(text: str) -> str:
+    """Return a marked text in Python's words."""
+    return _spelled(text, _as_argument, _as_function)
 
 
 class _Spelled(Exception):
@@ -82,7 +88,7 @@ class _Spelled(Exception):
 
     def __str__(self) -> str:
         """Return the message in Python's words."""
-        return _spelled(self.message, _as_argument, _as_function)
+        return in_python(self.message)
 
 
 class RequestError(_Spelled, ValueError):
@@ -154,4 +160,4 @@ def _as_function(name: str, values: list[str]) -> str:
 
 
 def _as_command(name: str, values: list[str]) -> str:
-    return " ".join(["jaxorder", name, *values])
+    return shlex.join(["jaxorder", name, *values])

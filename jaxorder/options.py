@@ -6,6 +6,7 @@ A group of options is a frozen dataclass made by `options`, whose fields are mad
 
 import dataclasses
 import math
+import numbers
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -15,7 +16,7 @@ from types import NoneType
 from typing import Any, Literal, TypeVar, dataclass_transform, get_args, get_origin
 from typing import get_type_hints as hints_of
 
-from jaxorder.errors import RequestError, given
+from jaxorder.errors import RequestError, given, in_python
 
 # name, value -> refuses the value; what it returns is not looked at
 Check = Callable[[str, Any], object]
@@ -26,7 +27,8 @@ def option(help: str, *, default: Any, check: Check | None = None) -> Any:
     """Return a field of a group of options.
 
     Args:
-        help: A sentence for people, without the default.
+        help: A sentence for people, without the default; it names other options by
+            `given`.
         default: What it is where it is not given; by keyword, so that checkers of
             types know that the option may be left out.
         check: Refuses values that its type allows and it does not.
@@ -41,7 +43,8 @@ def options(cls: type[Group]) -> type[Group]:
     """Make a class a group of options, which are checked when it is made."""
     made: Any = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
     fields = dataclasses.fields(made)
-    listed = "\n".join(f"        {f.name}: {f.metadata['help']}" for f in fields)
+    helps = {f.name: in_python(f.metadata["help"]) for f in fields}
+    listed = "\n".join(f"        {name}: {text}" for name, text in helps.items())
     made.__doc__ = f"{(cls.__doc__ or '').rstrip()}\n\n    Attributes:\n{listed}\n"
     return made
 
@@ -90,12 +93,23 @@ def single(kind: Any) -> Any:
 
 
 def meant(kind: Any, value: Any) -> Any:
-    """Return what is meant by a value: a tuple by a list, a path by its text."""
+    """Return what is meant by a value: a tuple by a list, a path by its text.
+
+    Numbers of NumPy are taken for Python's, which JSON knows.
+    """
+    if isinstance(value, numbers.Number) and not isinstance(value, int | float):
+        value = _own_number(value)
     if several(kind) and isinstance(value, list):
         return tuple(value)
     if single(kind) is Path and isinstance(value, str):
         return Path(value).expanduser()
     return value
+
+
+def _own_number(value: numbers.Number) -> Any:
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def to_json(group: Any) -> dict[str, Any]:

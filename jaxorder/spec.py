@@ -211,8 +211,8 @@ def parse_model(text: str) -> Spec:
         ('sklearn', 'adaboost', {'weak': 'tree'})
     """
     name = text.partition(":")[0]
-    argued = name == LEARNERS or "." in name
+    argued = name == SKLEARN or "." in name
     return parse_spec(text, "model", between=":" * argued)
 
 
-LEARNERS = "sklearn"  # before the name of a learner that is no network
+SKLEARN = "sklearn"  # before the name of a learner that is no network

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxorder.config import RunConfig, StudyOptions, to_json
 from jaxorder.config.run import GROUPS
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, on_command_line
 from jaxorder.options import (
     annotation,
     given_options,
@@ -41,7 +42,7 @@ def message_of(**options: Any) -> str:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_option_has_help_and_a_default(name: str) -> None:
-    told = FIELDS[name].metadata["help"]
+    told = on_command_line(FIELDS[name].metadata["help"])
     assert told[0].isupper()
     assert told.endswith(".")
     assert "\n" not in told
@@ -78,6 +79,14 @@ def test_given_options_are_those_that_are_not_the_defaults() -> None:
         "members": 3,
         "freeze": ("init",),
     }
+
+
+def test_numbers_of_numpy_are_taken_for_pythons() -> None:
+    asked = run_config(members=np.int64(3), learning_rate=np.float32(0.5))
+    assert to_json(asked) == to_json(run_config(members=3, learning_rate=0.5))
+    assert type(asked.members) is int
+    with pytest.raises(RequestError, match="must be a whole number"):
+        run_config(members=np.float32(2.5))
 
 
 # ---- what is allowed

@@ -178,9 +178,9 @@ def test_memory_grows_by_state_and_order_only(digits, model: str) -> None:
     order = 4 * 20 * math.ceil(101 / 20)
     streams = 3 * 8
     # a map holds the states that it reads and those that it has written
-    most = 2 * work.state_bytes + order + streams
+    most = 2 * work.job.state_bytes + order + streams
     each = (held(20) - held(4)) / (16 / len(DEVICES))
-    assert work.state_bytes <= each <= 1.1 * most
+    assert work.job.state_bytes <= each <= 1.1 * most
 
 
 PLATFORMS = ["cuda", "tpu"]
@@ -272,7 +272,7 @@ def test_a_wrong_name_says_what_is_allowed(digits, name: str, allowed: str) -> N
 
 
 def job(dataset: Dataset, **options: Any) -> planner.Job:
-    return workload(dataset, WAYS[0], **options).job()
+    return workload(dataset, WAYS[0], **options).job
 
 
 def rule_of(wanted: planner.Job) -> Plan:
@@ -398,9 +398,19 @@ def test_a_way_that_does_not_fit_is_not_run(digits, kept, monkeypatch) -> None:
     wanted = job(digits)
     trials = planner.try_ways(wanted, rule_of(wanted), memory=1000)
     assert all("MiB of memory" in trial.problem for trial in trials)
-    plan = planner.fastest(wanted, rule_of(wanted), trials)
+    with pytest.raises(RequestError, match="MiB of memory, here are 0; give a smaller"):
+        planner.fastest(wanted, rule_of(wanted), trials)
+
+
+def test_where_no_way_works_the_rules_is_taken(digits, kept, monkeypatch) -> None:
+    def failing(*_: Any) -> Any:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(planner, "_try_train", failing)
+    wanted = job(digits)
+    plan = planner.choose(wanted, "always")
     assert plan.train == rule_of(wanted).train
-    assert "no trial succeeded" in plan.why
+    assert "no trial succeeded (broken)" in plan.why
 
 
 def test_the_rules_way_is_kept_where_another_is_hardly_faster(digits) -> None:

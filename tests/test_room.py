@@ -10,10 +10,15 @@ import pytest
 import jaxorder as jo
 from jaxorder.cli import main
 from jaxorder.config import study_asked
+from jaxorder.data.laid_out import LaidOut
+from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.errors import RequestError
+from jaxorder.files import lock
 from jaxorder.progress.watch import Watch
 from jaxorder.run import room, training
+from jaxorder.run.study import open_run
 from jaxorder.run.training import plan_study
+from jaxorder.run.works import work_left
 
 DIGITS: dict[str, Any] = {"data": "digits", "train_examples": 100, "epochs": 1}
 
@@ -70,6 +75,24 @@ def test_what_is_planned_is_what_is_checked(
         planned(tmp_path, members=4)
 
 
+def test_of_a_grown_run_only_what_is_new_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = jo.train(model="mlp", out=tmp_path / "run", members=2, **DIGITS).path
+    usage = SimpleNamespace(free=0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    with pytest.raises(RequestError, match=r"members=5: .*of disk"):
+        jo.grow(path, 5)
+    config = open_run(path).config
+    devices = spread_over_cores(2)
+    data = LaidOut(config.load(), config.record_examples)
+    work = work_left(open_run(path), data, devices, members=5)
+    assert work.done == 2
+    usage.free = work.bytes_left
+    assert work.bytes_left == (work.record_bytes + work.checkpoint_bytes) * 3 // 5
+    assert open_run(jo.grow(path, 5)[0].path).progress.members == 5
+
+
 class Told(Watch):
     """Keeps what it is told."""
 
@@ -100,6 +123,33 @@ def test_more_than_a_day_is_warned_of(
     (warning,) = told.warnings
     assert warning.startswith("mlp:widths=8 will take about ")
     assert warning.endswith("goes on with resume")
+    named = study_asked(asked, options={"plan": "sequential"})
+    training.plan_study(named, "always", told)
+    assert told.warnings[1].startswith("mlp:widths=8 will take up to about ")
+
+
+def test_of_a_run_that_was_begun_no_time_is_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = jo.train(
+        model="mlp:widths=8", out=tmp_path / "run", members=2, **DIGITS
+    ).path
+    monkeypatch.setattr(room, "DAY", 1e-6)
+    told = Told()
+    training.grow(path, 3, watch=told)
+    assert told.warnings == []
+    assert told.notes
+    assert not any("about" in note for note in told.notes)
+
+
+def test_what_another_process_trains_is_left_alone_at_once(tmp_path: Path) -> None:
+    path = jo.train(
+        model="mlp:widths=8", out=tmp_path / "run", members=2, **DIGITS
+    ).path
+    told = Told()
+    with lock(path), pytest.raises(RequestError, match="another process is training"):
+        training.grow(path, 3, watch=told)
+    assert told.phases == told.notes == []
 
 
 def test_what_takes_long_is_told_of(tmp_path: Path) -> None:

@@ -38,7 +38,19 @@ app = App(
 data_app = App(name="data", help="List data sets, look at one, or prepare one.")
 app.command(data_app)
 
-Json = Annotated[bool, Parameter(name="--json", help="Print one JSON document.")]
+Flag = Annotated[bool, Parameter(show_default=False)]
+Json = Annotated[
+    bool,
+    Parameter(name="--json", help="Print one JSON document.", show_default=False),
+]
+Quiet = Annotated[bool, Parameter(help="Show no progress.", show_default=False)]
+Models = Annotated[
+    list[str] | None,
+    Parameter(
+        help="Architectures or learners, NAME[:key=value,...], as `jaxorder models` "
+        "lists them; of a study file, the names of those to train (else all)."
+    ),
+]
 Split = Literal["train", "test"]
 Against = Literal["label", "original"]
 
@@ -82,9 +94,9 @@ def run(
     study: Path | None = None,
     /,
     *,
-    models: list[str] | None = None,
+    models: Models = None,
     out: Path,
-    quiet: bool = False,
+    quiet: Quiet = False,
     json: Json = False,
     data: options.Data = None,
     training: options.Training = None,
@@ -98,13 +110,8 @@ def run(
     ----------
     study
         A study file: options, and each model's own. Options given here win.
-    models
-        Architectures or learners, NAME[:key=value,...], as `jaxorder models` lists
-        them; of a study file, the names of those to train (else all).
     out
         Folder of the study, which must not exist.
-    quiet
-        Show no progress.
     """
     from jaxorder.progress import chosen
     from jaxorder.run.study import refuse_existing
@@ -121,15 +128,13 @@ def run(
 
 
 @app.command
-def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
+def resume(path: Path, /, *, quiet: Quiet = False, json: Json = False) -> None:
     """Go on with a study or a run where it stopped; nothing to do is no error.
 
     Parameters
     ----------
     path
         Folder of the study or run.
-    quiet
-        Show no progress.
     """
     from jaxorder.progress import chosen
     from jaxorder.run.training import resume
@@ -141,7 +146,7 @@ def resume(path: Path, /, *, quiet: bool = False, json: Json = False) -> None:
 
 @app.command
 def grow(
-    path: Path, /, *, members: int, quiet: bool = False, json: Json = False
+    path: Path, /, *, members: int, quiet: Quiet = False, json: Json = False
 ) -> None:
     """Add members to a run, or to each run of a study, and report.
 
@@ -154,8 +159,6 @@ def grow(
         Folder of the study or run.
     members
         Members that each run is to have.
-    quiet
-        Show no progress.
     """
     from jaxorder.progress import chosen
     from jaxorder.run.training import grow
@@ -287,7 +290,7 @@ def compare(
 
 
 @app.command
-def info(path: Path, /, *, json: Json = False, verify: bool = False) -> None:
+def info(path: Path, /, *, json: Json = False, verify: Flag = False) -> None:
     """Say what a study or run is, and how far.
 
     Parameters
@@ -314,7 +317,7 @@ def plan(
     study: Path | None = None,
     /,
     *,
-    models: list[str] | None = None,
+    models: Models = None,
     out: Path | None = None,
     json: Json = False,
     data: options.Data = None,
@@ -331,8 +334,6 @@ def plan(
     ----------
     study
         A study file, as for `run`.
-    models
-        Architectures or learners, as for `run`.
     out
         Folder that `run` would write to: whether its disk has room is checked.
     """
@@ -354,7 +355,7 @@ def plan(
 
 
 @app.command
-def models(*, names: bool = False, json: Json = False) -> None:
+def models(*, names: Flag = False, json: Json = False) -> None:
     """List architectures and learners, their keys with defaults, and how they train.
 
     Parameters

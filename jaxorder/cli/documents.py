@@ -144,7 +144,7 @@ def model_documents() -> list[dict[str, Any]]:
             "name": f"{PREFIX}:{name}",
             "what": known.summary,
             "keys": _keys(known.keys),
-            "training": known.time.axis,
+            "time": known.time.axis,
         }
         for name, known in LEARNERS.items()
     ]

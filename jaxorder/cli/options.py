@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 from cyclopts import ArgumentCollection, CoercionError, Group, Parameter
 
 from jaxorder.config.run import GROUPS
+from jaxorder.errors import on_command_line, option_name
 from jaxorder.options import annotation, several, single
 
 
@@ -29,7 +30,11 @@ def _as_given(group: type) -> type:
             each.name,
             Annotated[
                 _read(annotation(group, each.name)) | None,
-                Parameter(help=each.metadata["help"], show_default=_default(each)),
+                Parameter(
+                    help=on_command_line(each.metadata["help"]),
+                    show_default=_default(each),
+                    negative=_negative(each),
+                ),
             ],
             None,
         )
@@ -48,8 +53,15 @@ def _read(kind: Any) -> Any:
 
 def _default(field: dataclasses.Field[Any]) -> Any:
     """Return what the help shows as an option's default, if there is one to show."""
-    shown = field.default not in (None, "")
-    return str(field.default) if shown else False
+    if field.default is False or field.default in (None, "", ()):
+        return False
+    return str(field.default)
+
+
+def _negative(field: dataclasses.Field[Any]) -> Any:
+    """Return what takes a flag back that a study file sets."""
+    flag = isinstance(field.default, bool)
+    return option_name(field.name).replace("--", "--no-", 1) if flag else ()
 
 
 def _shown(name: str, position: int) -> Any:

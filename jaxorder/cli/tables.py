@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxorder.progress.wording import duration
+from jaxorder.progress.wording import duration, size
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
@@ -79,7 +79,9 @@ def print_models(documents: Sequence[Mapping[str, Any]]) -> None:
         print(f"  {each['name']}: {each['what']}")
         keys = ", ".join(each["keys"]) or "none"
         print(_folded(f"keys: {keys}"))
-        print(_folded(f"trained by: {each['training']}") + "\n")
+        trained = "training" in each
+        told = f"trained by: {each['training']}" if trained else f"time: {each['time']}"
+        print(_folded(told) + "\n")
 
 
 def model_names(documents: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -101,17 +103,6 @@ def way(lowering: Mapping[str, Any]) -> str:
     members = chunks if lowering["members"] == "chunks" else lowering["members"]
     convolution = lowering["convolution"]
     return members if convolution == "native" else f"{members}, {convolution}"
-
-
-def size(number: int) -> str:
-    """Return a number of bytes as one reads it.
-
-    Example:
-        >>> size(999), size(123_456), size(5_000_000_000)
-        ('999 B', '123 kB', '5 GB')
-    """
-    power = min(3, max(0, len(str(number)) - 1) // 3)
-    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
 
 
 def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> None:

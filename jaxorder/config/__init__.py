@@ -3,16 +3,18 @@
 Nothing here knows models or devices; each later module checks what only it can.
 """
 
+from jaxorder.config.described import described
 from jaxorder.config.run import (
     SCHEMA,
     RunConfig,
     StudyOptions,
     check_names,
     folder_name,
+    refuse_unknown,
     to_json,
 )
 from jaxorder.config.snapshots import snapshot_steps
-from jaxorder.config.study import StudyAsked, StudyConfig, read_study_file, study_asked
+from jaxorder.config.study import StudyAsked, StudyConfig, study_asked
 from jaxorder.config.vary import parse_vary, values_of_members
 
 __all__ = [
@@ -22,9 +24,10 @@ __all__ = [
     "StudyConfig",
     "StudyOptions",
     "check_names",
+    "described",
     "folder_name",
     "parse_vary",
-    "read_study_file",
+    "refuse_unknown",
     "snapshot_steps",
     "study_asked",
     "to_json",

@@ -67,7 +67,7 @@ class TrainingOptions(Checked):
 class MemberOptions(Checked):
     """How many members there are, and what sets them apart."""
 
-    members: int = option("Networks an ensemble.", default=16, check=COUNT)
+    members: int = option("Members of each run.", default=16, check=COUNT)
     seed: int = option(
         "Seed of the study; every member's streams come from it.", default=0, check=SEED
     )
@@ -79,7 +79,7 @@ class MemberOptions(Checked):
     )
     freeze: Sequence[Stream] = option(
         "Random streams that are the same for all members: init, dropout, augment, "
-        "subset; and order, which says the same as --order shared.",
+        f"subset; and order, which says the same as {given('order', 'shared')}.",
         default=(),
     )
     vary: Sequence[str] = option(
@@ -194,13 +194,13 @@ class ExecutionOptions(Checked):
     )
     plan: str = option(
         "How members are mapped: auto (what is fastest in a trial), sequential, vmap, "
-        "chunks; with :key=value,... of convolution, size, devices.",
+        "chunks; with :key=value,... of convolution, size, devices, evaluate_batch.",
         default="auto",
         check=lambda name, value: parse_spec(value, name),
     )
     device_memory: str | None = option(
         "Bytes of a device that the data may take, as 500MB or 2GB; more are streamed, "
-        "which needs --order shared (else what the device has).",
+        f"which needs {given('order', 'shared')} (else what the device has).",
         default=None,
         check=data_bytes,
     )

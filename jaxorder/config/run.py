@@ -1,6 +1,7 @@
 """What a study and a run are asked to do: all groups of options, kept as JSON."""
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +19,8 @@ from jaxorder.options import names_in, option, options, to_json
 from jaxorder.spec import parse_model
 
 SCHEMA = 1
+TAKEN = {"study.json", "report.html"}  # files of a study's folder
 LONGEST_NAME = 200  # most file systems allow 255 bytes, temporary names need some
-
 
 # The groups by name: tables of a study file, and headings of the help.
 GROUPS: dict[str, type] = {
@@ -109,6 +110,23 @@ class RunConfig(StudyOptions):
         return dataclasses.replace(self, **missing)
 
 
+def refuse_unknown(values: Mapping[str, Any]) -> None:
+    """Refuse names that are no options of a run.
+
+    Args:
+        values: Options by name.
+
+    Raises:
+        RequestError: Where one is none; the line says which was probably meant.
+    """
+    known = names_in(RunConfig)
+    for name, value in values.items():
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {given(close[0])}?" if close else "see RunConfig"
+            raise RequestError(f"{given(name, value)}: no such option; {hint}")
+
+
 def folder_name(run: str) -> str:
     """Return what a run is called, made safe for a file name.
 
@@ -126,14 +144,19 @@ def check_names(names: Sequence[str]) -> None:
         names: What the runs are called: their models, unless named.
 
     Raises:
-        RequestError: Where no run, two of the same folder, or a name too long for a
-            folder are given.
+        RequestError: Where no run, two of the same folder, or a name are given that
+            cannot be a folder's.
     """
     if not names:
         raise RequestError(f"{given('model')}: at least one model is needed, as mlp")
     seen: dict[str, str] = {}
     for name in names:
         folder = folder_name(name).lower()
+        if folder in TAKEN or not folder.strip("."):
+            raise RequestError(
+                f"{given('model', name)}: cannot be the name of a run's folder; give "
+                f"{given('name')} another"
+            )
         if len(folder) > LONGEST_NAME:
             raise RequestError(
                 f"{given('model', name)}: {len(folder)} characters; must be at most "
@@ -153,5 +176,6 @@ __all__ = [
     "StudyOptions",
     "check_names",
     "folder_name",
+    "refuse_unknown",
     "to_json",
 ]

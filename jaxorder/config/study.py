@@ -1,21 +1,29 @@
-"""What a study is asked for: shared options, and each run's own; read from a file."""
+"""What a study is asked for: each run's options; read from a file."""
 
-import dataclasses
 import difflib
-import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxorder.config.run import GROUPS, SCHEMA, RunConfig, StudyOptions, check_names
+from jaxorder.config.described import described
+from jaxorder.config.run import (
+    GROUPS,
+    SCHEMA,
+    RunConfig,
+    StudyOptions,
+    check_names,
+    refuse_unknown,
+)
 from jaxorder.data import beside
 from jaxorder.errors import RequestError, given
 from jaxorder.options import names_in, to_json
 from jaxorder.spec import parse_model, unknown
 
 Values = Mapping[str, Any]
+Tables = list[dict[str, Any]]
 
 # Tables of a study file, and the options in each of them.
 TABLES: dict[str, list[str]] = {name: names_in(GROUPS[name]) for name in GROUPS}
@@ -32,14 +40,12 @@ class StudyConfig:
     """The runs of a study.
 
     Attributes:
-        shared: Options that all runs share, where a run has none of its own.
         runs: What each run is asked to do, in order; their names differ.
 
     Raises:
         RequestError: Where there is no run, or two would share a folder.
     """
 
-    shared: Values
     runs: tuple[RunConfig, ...]
 
     def __post_init__(self) -> None:
@@ -53,42 +59,61 @@ class StudyConfig:
     @property
     def alike(self) -> bool:
         """Whether runs differ in their models alone."""
-        first, *others = map(options_of, self.runs)
-        named = any(run.name for run in self.runs)
-        return not named and all(other == first for other in others)
+        return "own" not in self.to_json()
 
     @classmethod
     def of(cls, shared: Values, models: Sequence[str | Values]) -> "StudyConfig":
         """Return a study of several models.
 
         Args:
-            shared: Options by name.
+            shared: Options by name, where a model has none of its own.
             models: Model strings, or tables of `model`, `name` and own options.
 
         Raises:
             RequestError: Where an option or a model is not allowed.
         """
-        tables = [{"model": m} if isinstance(m, str) else m for m in models]
-        return cls(dict(shared), tuple(RunConfig(**{**shared, **t}) for t in tables))
+        runs = []
+        for model in models:
+            own = {"model": model} if isinstance(model, str) else model
+            values = {**shared, **own}
+            refuse_unknown(values)
+            runs.append(RunConfig(**values))
+        return cls(tuple(runs))
 
     def to_json(self) -> dict[str, Any]:
         """Return the study as JSON values: what was resolved."""
-        options = to_json(StudyOptions(**self._complete()))
-        own = {run.key: _differing(to_json(run), options) for run in self.runs}
+        runs = [to_json(run) for run in self.runs]
+        shared = {name: _common(runs, name) for name in names_in(StudyOptions)}
+        own = {run.key: _differing(to_json(run), shared) for run in self.runs}
         named = {key: values for key, values in own.items() if values}
-        document = {"schema": SCHEMA, "models": self.names, "options": options}
+        document = {
+            "schema": SCHEMA,
+            "models": self.names,
+            "options": shared,
+            "folder": str(Path.cwd()),
+        }
         return {**document, **({"own": named} if named else {})}
 
-    def _complete(self) -> dict[str, Any]:
-        """Return the shared options, and of the data at least a name."""
-        return {"data": self.runs[0].data, **self.shared}
-
     @classmethod
-    def from_json(cls, document: Values) -> "StudyConfig":
-        """Return the study that `to_json` wrote, whichever version's."""
-        own = document.get("own", {})
-        tables = [{"model": name, **own.get(name, {})} for name in document["models"]]
-        return cls.of(document["options"], tables)
+    def from_json(cls, document: Values, source: str = "the study") -> "StudyConfig":
+        """Return the study that `to_json` wrote, whichever version's.
+
+        Args:
+            document: What it wrote.
+            source: Where from, which errors name.
+
+        Raises:
+            RequestError: Where it is damaged, or an option is not allowed.
+        """
+        shared, own = _parts(document, source)
+        with _naming(source):
+            return cls.of(shared, own)
+
+
+def _common(runs: Sequence[Values], name: str) -> Any:
+    """Return the value of an option that most runs have; of equals, the first."""
+    values = [run[name] for run in runs]
+    return max(values, key=values.count)
 
 
 def _differing(run: Values, shared: Values) -> dict[str, Any]:
@@ -97,86 +122,98 @@ def _differing(run: Values, shared: Values) -> dict[str, Any]:
     return own | ({"model": run["model"], "name": run["name"]} if run["name"] else {})
 
 
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Let an error say where what it refuses was read."""
+    try:
+        yield
+    except RequestError as error:
+        raise RequestError(f"{source}: {error.message}") from error
+
+
+def _parts(document: Values, source: str) -> tuple[dict[str, Any], Tables]:
+    """Return the shared options and the models' tables of what `to_json` wrote."""
+    models, shared = document.get("models"), document.get("options")
+    own = document.get("own", {})
+    texts = isinstance(models, list) and all(isinstance(m, str) for m in models)
+    tables = isinstance(own, dict) and all(isinstance(t, dict) for t in own.values())
+    if not (texts and tables and isinstance(shared, dict)):
+        raise RequestError(
+            f"{source}: damaged; must hold models, a list of texts, and options and "
+            "own, tables of options"
+        )
+    return shared, [{"model": name, **own.get(name, {})} for name in document["models"]]
+
+
 StudyAsked = str | Path | StudyOptions | StudyConfig
 
 
 def study_asked(
-    study: StudyAsked | None, models: Sequence[str], options: Mapping[str, Any]
+    study: StudyAsked | None,
+    models: str | Sequence[str] = (),
+    options: Values | None = None,
 ) -> StudyConfig:
     """Return what a study is asked for in one of several ways.
 
     Args:
-        study: A study file; or options that all runs share; None: `options` alone.
-        models: Model strings; of a study file the names of the runs to keep.
+        study: A study file, TOML or the `study.json` of a study; or options that all
+            runs share; None: `options` alone.
+        models: Model strings; of a study file the names of the runs to keep (none:
+            all).
         options: Options by name, which win over those of `study`.
 
+    Returns:
+        The study; paths in a file are taken as relative to the file's folder, or to
+        where the study was asked for.
+
     Raises:
-        RequestError: Where the file or an option is not as it must be.
+        RequestError: Where the file cannot be read, or something is not allowed.
     """
-    models = [models] if isinstance(models, str) else list(models)
+    names = [models] if isinstance(models, str) else list(models)
+    won = dict(options or {})
+    if study is None:
+        return StudyConfig.of(won, names)
+    if isinstance(study, StudyOptions):
+        known = {name: getattr(study, name) for name in names_in(StudyOptions)}
+        return StudyConfig.of({**known, **won}, names)
     if isinstance(study, StudyConfig):
-        return study
-    if isinstance(study, str | Path):
-        return read_study_file(Path(study), options, models)
-    shared = {} if study is None else vars(study)
-    return StudyConfig.of({**shared, **options}, models)
+        if not (names or won):
+            return study
+        source = "the study"
+        shared, own = _parts(study.to_json(), source)
+    else:
+        source = str(study)
+        shared, own = _read(Path(study))
+    kept = _selected(source, own, names)
+    # what wins may be what is at fault
+    with nullcontext() if won else _naming(source):
+        return StudyConfig.of({**shared, **won}, [{**table, **won} for table in kept])
 
 
 # ---- files
 
 
-def read_study_file(
-    path: Path, options: Values | None = None, models: Sequence[str] = ()
-) -> StudyConfig:
-    """Return the study that a file asks for.
-
-    Args:
-        path: A TOML file, or the `study.json` of a study.
-        options: Options that win over those of the file.
-        models: Names of the runs to keep; none: all.
-
-    Returns:
-        The study; paths in the file are taken as relative to its folder.
-
-    Raises:
-        RequestError: Where the file cannot be read, or says what is not allowed.
-    """
-    tables = _read(path)
-    shared, own = (
-        _from_json(tables) if "schema" in tables else _from_tables(path, tables)
-    )
-    own = _selected(path, own, models)
-    won = dict(options or {})
-    with_paths = [_beside(path.parent, table) for table in own]
-    return StudyConfig.of(
-        {**_beside(path.parent, shared), **won}, [{**t, **won} for t in with_paths]
-    )
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> tuple[dict[str, Any], Tables]:
+    """Return the shared options of a study file, and its models' tables."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        if path.suffix == ".json":
+            document = described(path, "models", "options")
+            shared, own = _parts(document, str(path))
+            folder = Path(str(document.get("folder", "")))
+        else:
+            shared, own = _from_tables(path, tomllib.loads(path.read_text("utf-8")))
+            folder = path.parent
+        return _beside(folder, shared), [_beside(folder, table) for table in own]
     except OSError as error:
         raise RequestError(
             f"{path}: cannot be read ({error.strerror}); name a study file, or give "
             f"{given('data')} and {given('model')}"
         ) from error
-    except ValueError as error:  # not UTF-8, no TOML or no JSON
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RequestError(f"{path}: no study file ({error}); {_FORM}") from error
 
 
-def _from_json(document: Values) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    config = StudyConfig.from_json(document)
-    return dict(config.shared), [
-        {"model": run.model, **_differing(to_json(run), config.shared)}
-        for run in config.runs
-    ]
-
-
-def _from_tables(
-    path: Path, tables: Values
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _from_tables(path: Path, tables: Values) -> tuple[dict[str, Any], Tables]:
     shared: dict[str, Any] = {}
     for name, table in tables.items():
         if name not in (*TABLES, MODELS):
@@ -205,7 +242,7 @@ def _misplaced(key: str, known: Sequence[str]) -> str:
     """Say what was meant by a key that a table does not have."""
     homes = [table for table, names in TABLES.items() if key in names]
     if homes:
-        return f"{key}: belongs into [{homes[0]}]"
+        return f"{key}: belongs in [{homes[0]}]"
     every = [name for names in TABLES.values() for name in names]
     close = difflib.get_close_matches(key.replace("-", "_"), [*known, *every], n=1)
     hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
@@ -213,26 +250,29 @@ def _misplaced(key: str, known: Sequence[str]) -> str:
 
 
 def _checked_model(path: Path, table: dict[str, Any]) -> dict[str, Any]:
+    model = table.get("model")
     known = [*OWN, *(name for names in TABLES.values() for name in names)]
-    if not isinstance(table.get("model"), str):
-        raise RequestError(f'{path}: [[{MODELS}]] needs model = "NAME", got {table}')
     for key in table:
         if key not in known:
+            called = f" {model}" if model else ""
             raise RequestError(
-                f"{path}: [[{MODELS}]] {table['model']}: {_misplaced(key, known)}"
+                f"{path}: [[{MODELS}]]{called}: {_misplaced(key, known)}"
             )
+    if not isinstance(model, str) or not isinstance(table.get("name", ""), str):
+        raise RequestError(
+            f'{path}: [[{MODELS}]] needs model = "NAME", and name, if given, must be a '
+            f"text; got {table}"
+        )
     return table
 
 
-def _selected(
-    path: Path, own: list[dict[str, Any]], names: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return the models of some names, in the order of the names."""
+def _selected(source: str, own: Tables, names: Sequence[str]) -> Tables:
+    """Return the models of some names, in the order of the names; none: all."""
     found = {table.get("name") or table["model"]: table for table in own}
     for name in names:
         if name not in found:
             raise RequestError(
-                unknown("model", f"{given('model', name)} of {path}", name, found)
+                unknown("model", f"{given('model', name)} of {source}", name, found)
             )
     return [found[name] for name in names] if names else own
 
@@ -240,18 +280,12 @@ def _selected(
 def _beside(folder: Path, values: Values) -> dict[str, Any]:
     """Take paths as relative to a folder."""
     found = dict(values)
-    if "data" in found:
-        found["data"] = beside(str(found["data"]), folder)
-    if found.get("data_dir") is not None:
-        found["data_dir"] = folder / Path(found["data_dir"]).expanduser()
-    model = str(found.get("model", ""))
-    if model and parse_model(model).name.endswith(".py"):
+    data, data_dir, model = map(found.get, ("data", "data_dir", "model"))
+    if isinstance(data, str):
+        found["data"] = beside(data, folder)
+    if isinstance(data_dir, str):
+        found["data_dir"] = folder / Path(data_dir).expanduser()
+    if isinstance(model, str) and parse_model(model).name.endswith(".py"):
         found["model"] = str(folder / model)
         found.setdefault("name", model)
     return found
-
-
-def options_of(config: RunConfig) -> dict[str, Any]:
-    """Return the options of a run that a study could share, by name."""
-    names = [field.name for field in dataclasses.fields(StudyOptions)]
-    return {name: getattr(config, name) for name in names}

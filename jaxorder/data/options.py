@@ -84,7 +84,7 @@ class DataOptions(Checked):
             RequestError: There is no such source, it is not there or not readable, its
                 arrays are not as they must be, or what is asked cannot be done to it.
         """
-        # to know what was asked is not to read data
+        # it knows what can be asked for
         from jaxorder.data.sources import read
 
         return read(self)

@@ -291,13 +291,14 @@ def beside(source: str, folder: Path) -> str:
         folder: Folder of the file that names the source.
 
     Raises:
-        RequestError: Where there is no such source.
+        RequestError: Where there is no such source, or it takes no such text or key.
     """
-    name, known = _known(source)
-    rest = source.partition(":")[2]
-    if known.argument != "PATH" or not rest or rest.startswith(("/", "~")):
+    request, known = parse_source(source)
+    path, name = request.argument, source.partition(":")[0]
+    if known.argument != "PATH" or not path or path.startswith("~"):
         return source
-    return f"{name}:{folder / rest}"
+    keys = source.removeprefix(f"{name}:{path}")
+    return f"{name}:{folder / path}{keys}"
 
 
 def _suggestion(source: str) -> str:

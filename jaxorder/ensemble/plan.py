@@ -148,7 +148,7 @@ def by_rule(devices: Devices, members: int, block: int, convolves: bool) -> Plan
         devices=min(len(devices), members),
         block=block,
         evaluate_batch=256 if cpu else 2048,
-        why=f"{lowering} on {_counted(min(len(devices), members))}: the rule for "
+        why=f"{lowering} on {counted(min(len(devices), members))}: the rule for "
         f"{devices[0].platform.upper()}s; not measured",
     )
 
@@ -218,5 +218,6 @@ def block_members(
     return min(members, wanted or fitting)
 
 
-def _counted(devices: int) -> str:
+def counted(devices: int) -> str:
+    """Return a number of devices in words."""
     return f"{devices} device" if devices == 1 else f"{devices} devices"

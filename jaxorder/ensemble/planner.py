@@ -32,9 +32,10 @@ from jaxorder.ensemble.plan import (
     Trial,
     block_members,
     by_rule,
+    counted,
     named,
 )
-from jaxorder.errors import RequestError
+from jaxorder.errors import RequestError, given
 from jaxorder.files import write_json
 from jaxorder.members.subsets import differ
 from jaxorder.members.traits import option_traits
@@ -92,6 +93,16 @@ class Job:
         """The data, evaluated in batches of one."""
         return self.examples(1)
 
+    @cached_property
+    def state_bytes(self) -> int:
+        """Bytes of one member's parameters, optimiser state and examples."""
+        return state_bytes(self.recipe, self.config)
+
+    @cached_property
+    def convolves(self) -> bool:
+        """Whether the model has convolutions."""
+        return _convolves(self)
+
     def seconds_by_rule(self) -> float:
         """Return the seconds that the run takes at a speed that any way reaches."""
         flops = forward_flops(self.recipe.model)
@@ -106,11 +117,24 @@ UNCOVERED = (
 )
 
 
+NO_ROOM = "needs"  # begins what a trial says that does not fit
 Say = Callable[[str], None]
 
 
 def _silent(what: str) -> None:
     del what
+
+
+def check(job: Job) -> None:
+    """Refuse a plan that cannot be, before anything is tried.
+
+    Raises:
+        RequestError: Where a name is not known, or not even one member fits.
+    """
+    with jax.enable_x64(False):
+        rule = _by_rule(job)
+    if job.config.plan != AUTO:
+        named(job.config.plan, rule, len(job.devices))
 
 
 def choose(job: Job, measure: Measure, say: Say = _silent) -> Plan:
@@ -137,32 +161,42 @@ def choose(job: Job, measure: Measure, say: Say = _silent) -> Plan:
 
 
 def _chosen(job: Job, measure: Measure, say: Say) -> Plan:
-    config = job.config
-    memory = memory_bytes(job.devices)
-    block = block_members(
-        config.members, state_bytes(job.recipe, config), memory, config.block_members
-    )
-    rule = by_rule(job.devices, config.members, block, _convolves(job))
-    if config.plan != AUTO:
-        return named(config.plan, rule, len(job.devices))
+    rule = _by_rule(job)
+    if job.config.plan != AUTO:
+        return named(job.config.plan, rule, len(job.devices))
     kept = _kept_file(job, rule)
     trials = _read_trials(kept)
     if trials is None:
         if measure == "if long" and job.seconds_by_rule() < WORTH_SECONDS:
             return rule
-        trials = try_ways(job, rule, memory, say)
+        trials = try_ways(job, rule, memory_bytes(job.devices), say)
         with contextlib.suppress(OSError):
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_json(kept, {"trials": [trial.to_json() for trial in trials]})
     return fastest(job, rule, trials)
 
 
+def _by_rule(job: Job) -> Plan:
+    config, memory = job.config, memory_bytes(job.devices)
+    block = block_members(config.members, job.state_bytes, memory, config.block_members)
+    return by_rule(job.devices, config.members, block, job.convolves)
+
+
 def fastest(job: Job, rule: Plan, trials: tuple[Trial, ...]) -> Plan:
-    """Return the plan of the fastest ways tried, or of the rule where none worked."""
+    """Return the plan of the fastest ways tried, or of the rule where none worked.
+
+    Raises:
+        RequestError: Where memory suffices for none of them.
+    """
     train = _best([t for t in trials if t.what == "train"], rule.train)
     evaluate = _best([t for t in trials if t.what == "evaluate"], rule.evaluate)
     if train is None or evaluate is None:
         problem = next(trial.problem for trial in trials if trial.problem)
+        if all(trial.problem.startswith(NO_ROOM) for trial in trials):
+            raise RequestError(
+                f"{given('model', job.config.model)}: {problem}; give a smaller "
+                f"{given('batch_size')} or {given('block_members')}"
+            )
         why = f"{rule.train}: by rule, since no trial succeeded ({problem})"
         return dataclasses.replace(rule, why=why, trials=trials)
     compiling = [trial.compile_seconds or 0.0 for trial in (train, evaluate)]
@@ -179,7 +213,7 @@ def fastest(job: Job, rule: Plan, trials: tuple[Trial, ...]) -> Plan:
         evaluate=evaluate.lowering,
         block=_short_block(job, rule.block, train),
         evaluate_batch=evaluate.batch,
-        why=f"{train.lowering}, on {_counted(rule.devices)}: {_ms(train):.3g} ms a "
+        why=f"{train.lowering}, on {counted(rule.devices)}: {_ms(train):.3g} ms a "
         f"member-step, {fastest}",
         trials=trials,
         seconds=seconds,
@@ -207,10 +241,6 @@ def _ms(trial: Trial) -> float:
     return math.inf if trial.ms is None else trial.ms
 
 
-def _counted(devices: int) -> str:
-    return f"{devices} device" if devices == 1 else f"{devices} devices"
-
-
 def state_bytes(recipe: Recipe, config: RunConfig) -> int:
     """Return the bytes of one member's parameters, optimiser state and examples."""
     traits = jax.tree.map(lambda values: values[0], option_traits(config, 0, 1))
@@ -232,11 +262,11 @@ def ways(job: Job, rule: Plan) -> list[Lowering]:
     """
     each = -(-min(rule.block, TRIAL_MEMBERS) // rule.devices)
     methods: list[Method] = ["native"]
-    if _convolves(job):
+    if job.convolves:
         own: list[Method] = ["winograd", "direct"]
         methods = _different(job, own if job.on_cpu else ["native", "patches"])
     together: list[Lowering] = []
-    if each > 1 and not (job.on_cpu and _convolves(job)):
+    if each > 1 and not (job.on_cpu and job.convolves):
         together = [Lowering("vmap", method) for method in methods]
     if each > CHUNK and together:
         together.append(Lowering("chunks", methods[0], CHUNK))
@@ -296,7 +326,7 @@ def try_ways(
         train.append(_tried(_try_train, job, rule, way, 1, memory))
     best = _best(train, rule.train)
     batches = [rule.evaluate_batch]
-    if not (job.on_cpu and _convolves(job)):
+    if not (job.on_cpu and job.convolves):
         batches.append(4 * rule.evaluate_batch)
     mapped = best.lowering if best else rule.train
     say("trying plans, to evaluate")
@@ -376,7 +406,7 @@ def _compiled(
     needed = plan.devices * held_bytes(compiled)
     if needed > memory:
         raise RequestError(
-            f"needs {needed >> 20} MiB of memory, here are {memory >> 20}"
+            f"{NO_ROOM} {needed >> 20} MiB of memory, here are {memory >> 20}"
         )
     trial = dataclasses.replace(empty, compile_seconds=seconds, memory_bytes=needed)
     return compiled, trial

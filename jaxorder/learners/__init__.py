@@ -5,7 +5,6 @@ from jaxorder.learners.registry import (
     Learner,
     is_learner,
     learner,
-    options_text,
 )
 
-__all__ = ["LEARNERS", "Learner", "is_learner", "learner", "options_text"]
+__all__ = ["LEARNERS", "Learner", "is_learner", "learner"]

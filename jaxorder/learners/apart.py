@@ -95,7 +95,7 @@ def check_members(config: RunConfig, learner: Learner) -> None:
             f"{given(config.trained_on, config.parts)} would be equal; give "
             f"{given('members', config.parts)} at most, or more parts"
         )
-    if not config.parts and not _drawn_apart(config):
+    if not config.parts and not _own_examples(config):
         raise RequestError(
             f"{asked}: {_why(learner)}, so all members would be equal; give "
             f"{given('resample')} bootstrap or features, {given('subset')}, "
@@ -109,7 +109,7 @@ def _why(learner: Learner) -> str:
     return f"its only chance, the stream {learner.random}, is shared by all members"
 
 
-def _drawn_apart(config: RunConfig) -> bool:
+def _own_examples(config: RunConfig) -> bool:
     """Whether each member draws examples of its own."""
     drawn = subsets.differ(config) and config.subset != 1.0
     return drawn and subsets.STREAM not in config.frozen
@@ -123,10 +123,11 @@ def check_examples(
     Raises:
         RequestError: Where a member has examples of one class only, or too few.
     """
-    members = config.members if subsets.differ(config) else 1
-    for index in range(members):
-        at = positions(config, labels, index)
-        own = labels if at is None else labels[at]
+    trained_on = [labels]
+    if subsets.differ(config):
+        at = subsets.training_positions(config, labels, 0, config.members)
+        trained_on = [labels[own] for own in at]
+    for index, own in enumerate(trained_on):
         classes = len(np.unique(own))
         if classes < 2 or len(own) < classes + learner.surplus:
             raise RequestError(

@@ -14,7 +14,7 @@ from jaxorder.learners.ensembles import (
 from jaxorder.learners.growing import knn, lda, naive_bayes, svm
 from jaxorder.learners.linear import perceptron, sgd
 from jaxorder.learners.problem import Fit
-from jaxorder.spec import LEARNERS as PREFIX
+from jaxorder.spec import SKLEARN as PREFIX
 from jaxorder.spec import Spec, parse_model, unknown
 
 
@@ -172,8 +172,3 @@ def learner(text: str) -> Learner:
     known = LEARNERS[spec.argument]
     spec.filled(known.keys)
     return known
-
-
-def options_text(text: str) -> dict[str, str]:
-    """Return every key of a model string with the value that it has."""
-    return dict(learner(text).options(text).values)

@@ -93,7 +93,7 @@ def training_positions(
         parts = partition(config, labels)
         of = [parts == part for part in part_of(config, first, members)]
         return [np.flatnonzero(own if config.disjoint else ~own) for own in of]
-    return list(_drawn(config, len(labels), first, members))
+    return list(_draws(config, len(labels), first, members))
 
 
 def part_of(config: RunConfig, first: int, members: int) -> Int[np.ndarray, "member"]:
@@ -118,7 +118,7 @@ def partition(
     return parts
 
 
-def _drawn(
+def _draws(
     config: RunConfig, examples: int, first: int, members: int
 ) -> Iterator[Positions]:
     shares = values_of_members(config.varied, first, members).get("subset")

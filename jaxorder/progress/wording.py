@@ -81,3 +81,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def size(number: int) -> str:
+    """Return a number of bytes as one reads it.
+
+    Example:
+        >>> size(999), size(123_456), size(5_000_000_000), size(9 * 10**16)
+        ('999 B', '123 kB', '5 GB', '9e+04 TB')
+    """
+    power = min(4, max(0, len(str(number)) - 1) // 3)
+    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

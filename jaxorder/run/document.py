@@ -6,10 +6,10 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from jaxorder.config import SCHEMA, RunConfig, to_json
+from jaxorder.config import SCHEMA, RunConfig, described, to_json
 from jaxorder.data import Dataset
 from jaxorder.errors import RequestError
-from jaxorder.files import read_json, write_json
+from jaxorder.files import write_json
 
 CONFIG = "config.json"
 Json = Mapping[str, Any]
@@ -175,30 +175,3 @@ def read_document(folder: Path) -> RunDocument:
         raise RequestError(f"{file}: damaged; it lacks {lacking}") from error
     except RequestError as error:
         raise RequestError(f"{file}: {error.message}") from error
-
-
-def described(file: Path, *keys: str) -> dict[str, Any]:
-    """Return a JSON document that jaxorder wrote.
-
-    Args:
-        file: File of it.
-        *keys: Keys that it must have.
-
-    Raises:
-        RequestError: Where it is damaged, or another program's or version's.
-    """
-    try:
-        document = read_json(file)
-    except ValueError:  # not JSON, or not text
-        document = None
-    if not isinstance(document, dict) or not document.keys() >= set(keys):
-        raise RequestError(
-            f"{file}: damaged, or not written by jaxorder; must be JSON with "
-            f"{', '.join(keys)}"
-        )
-    if document.get("schema", SCHEMA) != SCHEMA:
-        raise RequestError(
-            f"{file}: of schema {document['schema']}; this version of jaxorder reads "
-            f"schema {SCHEMA}; use the version that wrote it"
-        )
-    return document

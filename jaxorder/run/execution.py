@@ -21,6 +21,7 @@ TIME = ("time_axis", "time_unit", "time_note")  # where it is not counted in epo
 
 def begin(folder: Path, work: Work, watch: Watch) -> Run:
     """Make the folder of a run, and train it."""
+    watch.phase(f"{work.config.key}: making the record")
     create(folder, work)
     return execute(folder, work, watch)
 
@@ -63,10 +64,10 @@ def execute(path: Path, work: Work, watch: Watch) -> Run:
     Returns:
         The finished run.
     """
-    run = Run(path)
-    if run.progress.finished:
-        return run
     with lock(path), Interruption() as interruption, jax.enable_x64(False):
+        run = Run(path)  # as another process may have left it
+        if run.progress.finished:
+            return run
         repeatable = _same_machine(run, work)
         make_room(path, work.layout)
         work.train(path, repeatable, interruption, watch)

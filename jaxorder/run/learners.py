@@ -65,6 +65,7 @@ class LearnerWork(Work):
         keys: Its keys, defaults filled in.
         fit: The learner with its keys.
         length: Rounds, trees, epochs or training examples of the last snapshot.
+        done: Members that are on disk in whole; None where the run is to be begun.
     """
 
     kind: ClassVar[str] = "learner"
@@ -76,6 +77,7 @@ class LearnerWork(Work):
     keys: Spec
     fit: Fit
     length: int
+    done: int | None = None
 
     @property
     def steps(self) -> list[int]:
@@ -191,12 +193,13 @@ class LearnerWork(Work):
 # ---- before anything is written
 
 
-def prepare(config: RunConfig, data: LaidOut) -> LearnerWork:
+def prepare(config: RunConfig, data: LaidOut, done: int | None = None) -> LearnerWork:
     """Work out what a run of a learner will do, and refuse what cannot be done.
 
     Args:
         config: What was asked.
         data: Loaded as asked.
+        done: Members that are on disk in whole, when going on with a run.
 
     Returns:
         The run, ready; nothing is written.
@@ -211,7 +214,7 @@ def prepare(config: RunConfig, data: LaidOut) -> LearnerWork:
     length = _length(config, known, keys, data.pool)
     _check_options(config, known, data)
     check_members(config, known)
-    return LearnerWork(config, data, known, keys, fit, length)
+    return LearnerWork(config, data, known, keys, fit, length, done)
 
 
 def _length(config: RunConfig, known: Learner, keys: Spec, examples: int) -> int:

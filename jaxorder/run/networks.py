@@ -18,7 +18,7 @@ from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Examples, Recipe
 from jaxorder.ensemble.optimizer import optimizer
 from jaxorder.ensemble.plan import Plan
-from jaxorder.ensemble.planner import Job, Measure, choose, state_bytes
+from jaxorder.ensemble.planner import Job, Measure, check, choose
 from jaxorder.errors import RequestError, given
 from jaxorder.members.streams import RANDOM
 from jaxorder.members.subsets import differ, most_examples, sizes_differ
@@ -49,6 +49,7 @@ class NetworkWork(Work):
         chosen: How members are mapped; None before that is planned.
         batch_asked: Batch size that was asked for; a larger one than there are
             examples would only be padding.
+        done: Members that are on disk in whole; None where the run is to be begun.
     """
 
     kind: ClassVar[str] = "network"
@@ -62,6 +63,7 @@ class NetworkWork(Work):
     grown: tuple[int, ...] = ()
     chosen: Plan | None = None
     batch_asked: int = 0
+    done: int | None = None
 
     @property
     def plan(self) -> Plan:
@@ -85,11 +87,6 @@ class NetworkWork(Work):
         """Steps of the member that has most examples."""
         return self.recipe.steps_per_epoch
 
-    @cached_property
-    def state_bytes(self) -> int:
-        """Bytes of one member's parameters and optimiser state."""
-        return state_bytes(self.recipe, self.config)
-
     @property
     def record_bytes(self) -> int:
         """Bytes of the record before compression."""
@@ -105,7 +102,14 @@ class NetworkWork(Work):
     def checkpoint_bytes(self) -> int:
         """Bytes of the checkpoints that are kept."""
         kept = kept_steps(self.config.keep_checkpoints, self.steps)
-        return self.state_bytes * self.config.members * len(kept)
+        return self.job.state_bytes * self.config.members * len(kept)
+
+    @property
+    def seconds_at_most(self) -> float | None:
+        """About how long a run takes that is to be begun."""
+        if self.done is not None:
+            return None
+        return self.plan.seconds or self.job.seconds_by_rule()
 
     @property
     def machine(self) -> dict[str, Any]:
@@ -148,6 +152,12 @@ class NetworkWork(Work):
             "grown": self.grown,
         }
 
+    def checked(self) -> "NetworkWork":
+        """Return the work, whose plan can be and of which a member fits."""
+        if self.chosen is None:
+            check(self.job)
+        return self
+
     def planned(self, measure: Measure, watch: Watch = UNWATCHED) -> "NetworkWork":
         """Return the work with the fastest way to map its members, where it has none.
 
@@ -165,12 +175,16 @@ class NetworkWork(Work):
             watch.phase(f"{self.config.key}: {what}")
 
         say("planning")
-        return replace(self, chosen=choose(self.job(), measure, say))
+        return replace(self, chosen=choose(self.job, measure, say))
 
+    @cached_property
     def job(self) -> Job:
-        """Return what a plan is wanted for."""
+        """What a plan is wanted for."""
         return Job(
-            *(self.recipe, self.config, self.devices, self.arrangement.examples),
+            self.recipe,
+            self.config,
+            self.devices,
+            self.arrangement.examples,
             snapshots=len(self.steps),
             window=self.arrangement.window(self.recipe.batch_size),
         )
@@ -182,15 +196,23 @@ class NetworkWork(Work):
     def ensemble(self) -> Ensemble:
         """Return the members' compiled functions, with the data."""
         return Ensemble(
-            *(self.recipe, self.config, self.plan, self.examples(), self.devices),
+            self.recipe,
+            self.config,
+            self.plan,
+            self.examples(),
+            self.devices,
             window=self.arrangement.window(self.recipe.batch_size),
         )
 
     def layout(self) -> record.Layout:
         """Return the shape of the record."""
         made = layout(
-            *(self.config, self.data, self.steps),
-            *(self.steps_per_epoch, self.plan.block, self.label_vectors),
+            self.config,
+            self.data,
+            self.steps,
+            self.steps_per_epoch,
+            self.plan.block,
+            self.label_vectors,
         )
         if not sizes_differ(self.config, self.recipe.pool):
             return made
@@ -233,7 +255,12 @@ class NetworkWork(Work):
         ensemble = self.ensemble()
         for block in self.blocks:
             training = BlockTraining(
-                *(path, self.config, self.data, self.steps, ensemble, block),
+                path,
+                self.config,
+                self.data,
+                self.steps,
+                ensemble,
+                block,
                 repeatable=repeatable,
                 interruption=interruption,
                 watch=Teller(self.config, watch),
@@ -300,6 +327,7 @@ def prepare(
     module: Any = None,
     grown: tuple[int, ...] = (),
     plan: Plan | None = None,
+    done: int | None = None,
 ) -> NetworkWork:
     """Work out what a run will do but how it is mapped, and refuse what cannot be done.
 
@@ -311,6 +339,7 @@ def prepare(
         module: The network, where it is a Linen module given as an object.
         grown: Numbers of members that the run had before it was grown.
         plan: Plan to keep to, when going on with a run.
+        done: Members of it that are on disk in whole.
 
     Returns:
         The work, which is planned where a plan was given; nothing is written.
@@ -326,8 +355,16 @@ def prepare(
     arrangement = arrange(data, config, devices, label_vectors)
     _check_devices(plan, devices)
     return NetworkWork(
-        *(config, data, recipe, devices, arrangement, label_vectors, grown, plan),
+        config=config,
+        data=data,
+        recipe=recipe,
+        devices=devices,
+        arrangement=arrangement,
+        label_vectors=label_vectors,
+        grown=grown,
+        chosen=plan,
         batch_asked=config.batch_size or 0,
+        done=done,
     )
 
 
@@ -339,7 +376,10 @@ def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
             f"{given('augment', config.augment)}: {dataset.name} holds no images"
         )
     model = build(
-        *(config.model, inputs, dataset.num_classes, config.precision),
+        config.model,
+        inputs,
+        dataset.num_classes,
+        config.precision,
         config.varied.get("dropout", ()),
         module=module,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxorder.errors import RequestError, given
+from jaxorder.progress.wording import size
 from jaxorder.run.work import Work
 
 DAY = 86400.0
@@ -40,10 +41,10 @@ def _check_memory(work: Work) -> None:
 def _check_disk(works: Sequence[Work], out: Path) -> None:
     above = next(p for p in (out, *out.absolute().parents) if p.exists())
     free = shutil.disk_usage(above).free
-    needed = sum(work.record_bytes + work.checkpoint_bytes for work in works)
+    needed = sum(work.bytes_left for work in works)
     if needed <= free:
         return
-    most = max(works, key=lambda work: work.record_bytes + work.checkpoint_bytes)
+    most = max(works, key=lambda work: work.bytes_left)
     raise RequestError(
         f"{_members(most)}: records (before compression) and checkpoints take "
         f"{size(needed)} of disk, {above} has {size(free)} left; give fewer members or "
@@ -58,21 +59,11 @@ def _members(work: Work) -> str:
 
 def long_warning(work: Work) -> str:
     """Return what to warn of where a run takes more than a day; else nothing."""
-    seconds = work.plan.seconds
+    seconds = work.seconds_at_most
     if seconds is None or seconds <= DAY:
         return ""
+    about = "about" if work.plan.seconds else "up to about"
     return (
-        f"{work.config.key} will take about {seconds / DAY:.1f} days; it may be "
+        f"{work.config.key} will take {about} {seconds / DAY:.1f} days; it may be "
         "stopped at any time, and goes on with resume"
     )
-
-
-def size(number: int) -> str:
-    """Return a number of bytes as one reads it.
-
-    Example:
-        >>> size(999), size(123_456), size(5_000_000_000), size(9 * 10**16)
-        ('999 B', '123 kB', '5 GB', '9e+04 TB')
-    """
-    power = min(4, max(0, len(str(number)) - 1) // 3)
-    return f"{number / 1000**power:.3g} {('B', 'kB', 'MB', 'GB', 'TB')[power]}"

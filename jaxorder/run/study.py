@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from jaxorder.config import StudyConfig, folder_name
+from jaxorder.config import StudyConfig, described, folder_name
 from jaxorder.errors import RequestError, call
 from jaxorder.files import refuse_occupied, write_json
-from jaxorder.run.document import CONFIG, described
+from jaxorder.run.document import CONFIG
 from jaxorder.run.folder import Run, is_run
 
 STUDY = "study.json"
@@ -31,8 +31,9 @@ class Study:
         self.path = Path(path)
         if not is_study(self.path):
             raise RequestError(f"{path}: not a study; a study holds {STUDY}")
-        document = described(self.path / STUDY, "models", "options")
-        self.config = StudyConfig.from_json(document)
+        file = self.path / STUDY
+        document = described(file, "models", "options")
+        self.config = StudyConfig.from_json(document, str(file))
 
     @property
     def folders(self) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """To train, resume and grow runs and studies; `jaxorder.api` is its face."""
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from jaxorder.config import (
     StudyAsked,
     StudyConfig,
     folder_name,
+    refuse_unknown,
     study_asked,
 )
 from jaxorder.data import DataOptions, Dataset
@@ -55,6 +56,7 @@ def train(
     dataset, module = data if isinstance(data, Dataset) else None, None
     if config is None:
         name = data.name if isinstance(data, Dataset) else data or ""
+        refuse_unknown(options)
         module, model = _named_module(model)
         config = RunConfig(data=name, model=model, **options)
     elif options or isinstance(data, str) or model is not None:
@@ -165,6 +167,7 @@ def _ready(
     works: Sequence[Work], measure: Measure, watch: Watch, out: Path | None = None
 ) -> list[Work]:
     """Return works checked and planned, and tell of each how it will be done."""
+    watch.phase("checking", sound=False)
     with _before_training():
         check_room(works, out)
         checked = [work.checked() for work in works]
@@ -176,7 +179,8 @@ def _ready(
 
 def _tell(work: Work, watch: Watch) -> None:
     """Say how a run will be trained, and about how long it takes."""
-    seconds = work.plan.seconds
+    # what is left of a run that was begun takes less than was planned
+    seconds = None if work.done is not None else work.plan.seconds
     about = f"; about {duration(seconds)}" if seconds else ""
     watch.note(f"{work.config.key}: {work.plan.why}{about}")
     for note in work.notes:
@@ -246,6 +250,7 @@ def _go_on(
 ) -> list[Run]:
     """Train what is left of runs, begun or not, in their order."""
     begun = {folder: Run(folder) for folder in asked if is_run(folder)}
+    _check_free(begun)
     finished = {folder for folder, run in begun.items() if run.progress.finished}
     left = [folder for folder in asked if folder not in finished]
     if left:
@@ -258,7 +263,9 @@ def _go_on(
             else new_work(asked[folder], loader.laid_out(asked[folder]), devices)
             for folder in left
         ]
-        for folder, work in zip(left, _ready(works, "if long", watch), strict=True):
+        above = left[0].parent  # of one study, or of the one run
+        ready = _ready(works, "if long", watch, above)
+        for folder, work in zip(left, ready, strict=True):
             (execute if folder in begun else begin)(folder, work, watch)
     return [Run(folder) for folder in asked]
 
@@ -278,6 +285,7 @@ def grow(
     """
     path, watch = Path(path), watching(watch)
     runs = open_runs(path)
+    _check_free(run.path for run in runs)
     for run in runs:
         check_growth(run, members)
     devices = spread_over_cores(members, planned_devices(runs))
@@ -289,6 +297,13 @@ def grow(
     ready = _ready(works, "if long", watch, path)
     with _resumable(path):
         return [_grown(r.path, w, watch) for r, w in zip(runs, ready, strict=True)]
+
+
+def _check_free(folders: Iterable[Path]) -> None:
+    """Refuse runs that another process is training."""
+    for folder in folders:
+        with lock(folder):
+            pass
 
 
 def _grown(path: Path, work: Work, watch: Watch) -> Run:

@@ -30,12 +30,14 @@ class Work(ABC):
         data: Training and test examples.
         kind: What the members are.
         packages: Those whose versions matter.
+        done: Members that are on disk in whole; None where the run is to be begun.
     """
 
     kind: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = PACKAGES
     config: RunConfig
     data: LaidOut
+    done: int | None
 
     # ---- what each kind says
 
@@ -104,8 +106,7 @@ class Work(ABC):
     def layout(self) -> record.Layout:
         """Return the shape of the record."""
         return layout(
-            *(self.config, self.data, self.steps),
-            *(self.steps_per_epoch, self.plan.block),
+            self.config, self.data, self.steps, self.steps_per_epoch, self.plan.block
         )
 
     @property
@@ -128,6 +129,18 @@ class Work(ABC):
     def checkpoint_bytes(self) -> int:
         """Bytes of the checkpoints that are kept."""
         return 0
+
+    @property
+    def seconds_at_most(self) -> float | None:
+        """About how long a run takes that is to be begun; None: nobody knows."""
+        return None if self.done is not None else self.plan.seconds
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes of disk that the members take that are not there yet."""
+        members = self.config.members
+        each = (self.record_bytes + self.checkpoint_bytes) / members
+        return int(each * (members - (self.done or 0)))
 
     @property
     def host_bytes(self) -> int:

@@ -70,17 +70,27 @@ def work_left(
     """
     _check_data(run, data)
     config = with_members(run, members)
+    done = _done(run)
     if is_learner(config.model):
-        return learners.prepare(config, data)
+        return learners.prepare(config, data, done)
     work = networks.prepare(
-        *(config, data, devices),
+        config,
+        data,
+        devices,
         label_vectors=_label_vectors(run),
         module=module,
         grown=grown_before(run, members),
         plan=Plan.from_json(run.document.plan),
+        done=done,
     )
     _check_module(run, work)
     return work
+
+
+def _done(run: Run) -> int:
+    """Return the number of members that are on disk in whole."""
+    total = len(run.steps)
+    return sum(c.members for c in record.commits(run.path) if c.snapshots == total)
 
 
 def planned_devices(runs: list[Run]) -> int | None:
