@@ -1,4 +1,4 @@
-"""From a model string to the two functions that the ensemble maps over members."""
+"""From a model string to the functions that the ensemble maps over members."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
