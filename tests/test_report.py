@@ -7,7 +7,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -717,22 +717,56 @@ def test_the_report_needs_no_jax() -> None:
 # ---- measured once
 
 
-def test_each_record_is_read_twice_at_most(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: Counter[str] = Counter()
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count how often each chunk of the predictions is read."""
+    found: Counter[str] = Counter()
     get = LocalStore.get
 
     async def counted(self, key: str, *args, **kwargs):
-        reads[f"{self.root}/{key}"] += "/prediction/c/" in f"/{key}"
+        if "/prediction/c/" in f"/{key}":
+            found[f"{self.root}/{key}"] += 1
         return await get(self, key, *args, **kwargs)
 
     monkeypatch.setattr(LocalStore, "get", counted)
+    return found
+
+
+def test_each_record_is_read_twice_at_most(
+    study: Path, tmp_path: Path, reads: Counter[str]
+) -> None:
     _, page = report([study, copied(study, tmp_path)], tmp_path / "page.html")
     document(page)
     assert len(page.results.pairs) == 2 * 15
     assert sum(reads.values()) > 6 * 2 * len(STEPS)
     assert max(reads.values()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("measured", "snapshots"),
+    [
+        (jaxorder.accessibility, len(STEPS)),
+        (member_accessibility, len(STEPS)),
+        (cronbach_alpha, len(STEPS)),
+        (order_reliability, len(STEPS)),
+        (jaxorder.bimodality, len(STEPS)),
+        (jaxorder.fleiss_kappa, len(STEPS)),
+        (jaxorder.classification_agreement, len(STEPS)),
+        (jaxorder.class_null, 1),
+        (independent_null, 1),
+    ],
+)
+def test_a_measure_of_a_run_reads_what_it_needs_once(
+    study: Path, reads: Counter[str], measured: Callable, snapshots: int
+) -> None:
+    measured(study / "mlp")
+    assert set(reads.values()) == {1}
+    assert len(reads) == snapshots
+
+
+def test_scores_read_the_last_snapshot_twice(study: Path, reads: Counter[str]) -> None:
+    jaxorder.scores(study / "mlp")
+    assert sorted(reads.values()) == [1] * (len(STEPS) - 1) + [2]
 
 
 def test_the_document_has_every_number_behind_the_page(study: Path) -> None:
