@@ -27,12 +27,12 @@ from pathlib import Path
 
 from cyclopts import App
 
+from jaxorder.analysis.intervals import number
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.analysis.snapshots import nearest_snapshot
 from jaxorder.config import StudyOptions
 from jaxorder.report import report
-from jaxorder.report.wording import number
 from jaxorder.run.training import train_study
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")

@@ -1,5 +1,6 @@
 """What the commands print: tables for people; documents are made elsewhere."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
@@ -10,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxorder.errors import on_command_line
 from jaxorder.progress.wording import duration
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
         Comparison,
-        Interval,
         PairRow,
         SummaryRow,
     )
@@ -129,8 +130,8 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                *(interval(row.measures[name].interval) for name in _at_the_end(rows)),
-                interval(row.reliability),
+                *(str(row.measures[name].interval) for name in _at_the_end(rows)),
+                str(row.reliability),
             )
             for row in rows
         ],
@@ -141,13 +142,17 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
             ("pair", "correlation", "at matched accuracy"),
             [
                 (
-                    f"{pair.model_a} - {pair.model_b}",
-                    pair.problem or interval(pair.spearman),
-                    interval(pair.matched),
+                    pair.names,
+                    _problem(pair) or str(pair.spearman),
+                    pair.matched_text(),
                 )
                 for pair in pairs
             ],
         )
+
+
+def _problem(pair: "PairRow") -> str:
+    return on_command_line(pair.error) if pair.error else ""
 
 
 def _at_the_end(rows: Sequence["SummaryRow"]) -> list[str]:
@@ -166,14 +171,11 @@ def share(value: float) -> str:
     return f"{value:.3f}" if value == value else "-"
 
 
-def interval(value: "Interval") -> str:
-    """Return an estimate with its interval, or that one of them is undefined."""
-    return str(value)
-
-
 def with_intervals(found: "Comparison") -> dict[str, object]:
     """Return the values of a comparison by name, intervals as one reads them."""
-    return _readable(vars(found))
+    shown = _readable(vars(found))
+    matched = {**_readable(vars(found.matched)), "spearman": found.matched.text()}
+    return {**shown, "matched": matched}
 
 
 def _readable(values: Mapping[str, Any]) -> dict[str, object]:
@@ -191,6 +193,8 @@ def value(item: object) -> str:
     Example:
         >>> value({"a": 1, "b": [1.5, None]})
         'a 1, b 1.5 -'
+        >>> value(float("nan"))
+        'undefined'
     """
     if isinstance(item, dict):
         return ", ".join(f"{key} {value(part)}" for key, part in item.items())
@@ -199,5 +203,5 @@ def value(item: object) -> str:
     if isinstance(item, bool):
         return "yes" if item else "no"
     if isinstance(item, float):
-        return f"{item:.4g}"
+        return "undefined" if math.isnan(item) else f"{item:.4g}"
     return "-" if item is None else str(item)
