@@ -193,7 +193,8 @@ def measure_all(runs: Sequence[Run], simulations: int = SIMULATIONS) -> Results:
     """Measure runs, finished or not, and compare each with each other.
 
     Each record is read once, and a second time up to the snapshots at which two runs
-    are equally accurate; once more for each run that has only a part of its examples.
+    are equally accurate. Where two runs have only a part of their examples in common,
+    theirs are read once more, and their test records twice.
 
     Args:
         runs: Opened runs.

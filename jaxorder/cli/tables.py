@@ -117,6 +117,9 @@ def size(number: int) -> str:
 
 def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> None:
     """Print what became of the runs, and how alike they order the test examples."""
+    # what measured the runs has loaded it, too
+    from jaxorder.report.wording import few_members
+
     print_table(
         "At the last snapshot [95% interval]",
         (
@@ -130,25 +133,34 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                *(str(row.measures[name].interval) for name in _at_the_end(rows)),
-                str(row.reliability),
+                *(
+                    row.measures[name].interval.text(few=False)
+                    for name in _at_the_end(rows)
+                ),
+                row.reliability.text(few=False),
             )
             for row in rows
         ],
     )
     if pairs:
-        print_table(
-            "Same order? Spearman correlation of accessibilities, test examples",
-            ("pair", "correlation", "at matched accuracy"),
-            [
-                (
-                    pair.names,
-                    _problem(pair) or str(pair.spearman),
-                    pair.matched_text(),
-                )
-                for pair in pairs
-            ],
-        )
+        _print_pairs(pairs)
+    if few := few_members(row.members for row in rows if row.members):
+        print(few.strip())
+
+
+def _print_pairs(pairs: Sequence["PairRow"]) -> None:
+    print_table(
+        "Same order? Spearman correlation of accessibilities, test examples",
+        ("pair", "correlation", "at matched accuracy"),
+        [
+            (
+                pair.names,
+                _problem(pair) or pair.spearman.text(few=False),
+                pair.matched_text(few=False),
+            )
+            for pair in pairs
+        ],
+    )
 
 
 def _problem(pair: "PairRow") -> str:
