@@ -27,11 +27,12 @@ from pathlib import Path
 
 from cyclopts import App
 
-from jaxorder.analysis import measure_all
+from jaxorder.analysis.intervals import number
 from jaxorder.analysis.numbers import SplitNumbers
+from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.analysis.snapshots import nearest_snapshot
 from jaxorder.config import StudyOptions
-from jaxorder.report import write_report
+from jaxorder.report import report
 from jaxorder.run.training import train_study
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
@@ -59,21 +60,22 @@ def main(
         members=members,
         epochs=epochs,
     )
-    study = train_study(options, ["mlp", "small_st_vgg"], out=out)
-    for run in measure_all(study.runs).runs:
+    train_study(options, ["mlp", "small_st_vgg"], out=out)
+    file, page = report([out])
+    for run in page.runs:
         for numbers in filter(None, (run.train, run.test)):
             for criterion, verdict, figures in verdicts(numbers):
                 split = numbers.split
                 print(f"{run.name:13} {split:5} {criterion:11} {verdict:9} {figures}")
-    print(f"report: {write_report([out])}")
+    print(f"report: {file}")
 
 
 def verdicts(numbers: SplitNumbers) -> list[tuple[str, str, str]]:
     """Return each criterion with its verdict and the figures it rests on."""
     at = nearest_snapshot(numbers, 0.5)
     where = f"at accuracy {numbers.mean_accuracy[at]:.2f}"
-    alpha, null = numbers.reliability, numbers.by_class[at]
-    kappa, beta = numbers.kappa[at].estimate, numbers.bimodality[at].estimate
+    alpha, null = numbers.reliability, numbers.by_class[at].kappa
+    kappa = numbers.kappa[at].estimate
     return [
         (
             "reliability",
@@ -82,21 +84,29 @@ def verdicts(numbers: SplitNumbers) -> list[tuple[str, str, str]]:
         ),
         (
             "agreement",
-            said(kappa - null.kappa.high),
-            f"kappa {kappa:.3f}, null up to {null.kappa.high:.3f}, {where}",
+            said(kappa - null.high),
+            f"kappa {number(kappa, 3)}, null up to {number(null.high, 3)}, {where}",
         ),
-        (
-            "bimodality",
-            said(null.bimodality.low - beta),
-            f"beta {beta:.2f}, null from {null.bimodality.low:.2f}, {where}",
-        ),
+        ("bimodality", *bimodality(numbers, at, where)),
     ]
 
 
-def said(excess: float) -> str:
-    """Return a verdict in a word or two: whether a bound is reached, and by how much.
+def bimodality(numbers: SplitNumbers, at: int, where: str) -> tuple[str, str]:
+    """Return the third verdict and its figures; none at other accuracies."""
+    measure = BY_NAME["bimodality"]
+    if not measure.compares(float(numbers.mean_accuracy[at])):
+        low, high = measure.comparable or (0.0, 1.0)
+        return said(math.nan), f"no accuracy within {low} to {high}, nearest {where}"
+    beta, null = numbers.bimodality[at].estimate, numbers.by_class[at].bimodality
+    figures = f"beta {number(beta)}, null from {number(null.low)}, {where}"
+    return said(null.low - beta), figures
 
-    What is undefined, as beta at other accuracies, decides nothing.
+
+def said(excess: float) -> str:
+    """Return a verdict in a word or two: whether a bound is reached.
+
+    Args:
+        excess: By how much it is; NaN where that is undefined, which decides nothing.
     """
     if math.isnan(excess):
         return "undecided"

@@ -346,11 +346,21 @@ def test_a_comparison_shows_itself_in_a_line_and_in_a_notebook(difficulty):
     a = fake_run("a<b>", 1, difficulty=difficulty)
     b = fake_run("c", 2, difficulty=difficulty)
     found = compare_runs(a, b)
-    line = f"Comparison of a<b> and c on 200 test examples: Spearman {found.spearman}"
-    assert repr(found) == line
+    line = f"Comparison of a<b> and c on 200 test examples: Spearman {found.spearman}, "
+    assert repr(found).startswith(line)
+    assert f"at matched accuracy {found.matched.text()}, " in repr(found)
+    assert "members 6 and 6, accuracies 0." in repr(found)
+    assert repr(found.matched).startswith(f"MatchedAccuracy at {accuracies_of(found)}")
+    orders = compare_orders(*np.random.default_rng(0).random((2, 5, 9)))
+    assert repr(orders).startswith(f"OrderComparison: Spearman {orders.spearman}, dis")
     html = found._repr_html_()
-    assert "a&lt;b&gt; and c, 200 test examples" in html
+    assert "a&lt;b&gt; and c on 200 test examples" in html
+    assert "<th>members</th><td>6 and 6</td>" in html
     assert f"<th>Spearman</th><td>{found.spearman}</td>" in html
+
+
+def accuracies_of(found):
+    return f"{found.matched.accuracy_a:.3f} and {found.matched.accuracy_b:.3f}"
 
 
 def test_examples_in_part_common_are_matched_on_these_alone(difficulty):

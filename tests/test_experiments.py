@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from experiments import cscore_mnist, same_order
+from jaxorder.analysis.numbers import measure_split
 from jaxorder.run.folder import Run
+from tests.test_compare import FakeRun, fake_record
 
 
 @pytest.mark.slow
@@ -27,9 +29,9 @@ def test_same_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def by_hand(criterion: str, figures: str) -> str:
     """Read a verdict off the figures that are printed beside it."""
-    first, second, *_ = map(float, re.findall(r"nan|-?\d+\.\d+", figures))
-    if "nan" in figures or "undefined" in figures:
+    if "no accuracy within" in figures or "undefined" in figures:
         return "undecided"
+    first, second, *_ = map(float, re.findall(r"-?\d+\.\d+", figures))
     wanted = {
         "reliability": second >= same_order.LEAST_RELIABILITY,
         "agreement": first >= second,
@@ -44,6 +46,28 @@ def by_hand(criterion: str, figures: str) -> str:
 )
 def test_what_is_not_met_is_not_said_to_be(excess: float, verdict: str) -> None:
     assert same_order.said(excess) == verdict
+
+
+def test_bimodality_is_told_of_comparable_accuracies_alone() -> None:
+    """Members that are right on 97 or 50 of 100 examples from the first step on."""
+    told = {}
+    for right in (97, 50):
+        correct = np.zeros((4, 6, 100), bool)
+        correct[1:, :, : right - 2] = True
+        for member in range(6):
+            own = right - 2 + member // 2
+            correct[1:, member, own : own + 2] = True
+        run = FakeRun("run", {"test": fake_record(correct)})
+        numbers = measure_split(run, "test", simulations=20)
+        assert numbers is not None
+        told[right] = {name: rest for name, *rest in same_order.verdicts(numbers)}
+    assert told[97]["bimodality"] == [
+        "undecided",
+        "no accuracy within 0.3 to 0.7, nearest at accuracy 0.97",
+    ]
+    assert told[50]["bimodality"][0] == "met"
+    assert told[50]["bimodality"][1].startswith("beta 1.")
+    assert {told[right]["agreement"][0] for right in told} == {"met"}
 
 
 def test_cscore_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 # from left to right; those of one level do not know each other
 LEVELS = (
     {"errors"},
-    {"files", "options", "spec", "progress"},
+    {"files", "notebook", "options", "plain", "spec", "progress"},
     {"data"},
     {"config"},
     {"models", "members"},
@@ -31,7 +31,7 @@ LEVELS = (
 
 # Of what lies to their left, some need little; they must not come to need more.
 NEEDS = {
-    "analysis": {"errors", "record", "run.folder", "run.study"},
+    "analysis": {"errors", "notebook", "plain", "record", "run.folder", "run.study"},
     "files": {"errors"},
     "options": {"errors"},
     "spec": {"errors"},
@@ -47,11 +47,12 @@ NEEDS = {
         *("members.subsets", "members.streams"),
     },
     "run.folder": {
-        *("errors", "files", "config", "record", "checkpoint", "run.document")
+        *("errors", "files", "notebook", "config", "record", "checkpoint"),
+        "run.document",
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
-        *("run.folder", "run.study", "options"),
+        *("run.folder", "run.study", "options", "progress.wording"),
     },
 }
 

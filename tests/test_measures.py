@@ -10,6 +10,7 @@ epochs 0 1 2 4. Answers, a row a member (correct ones are marked in CORRECT):
 """
 
 import inspect
+from typing import Any
 
 import numpy as np
 import pytest
@@ -306,7 +307,7 @@ def test_weights_that_do_not_fit_are_refused(weights):
 @pytest.fixture
 def worked():
     record = fake_record(CORRECT, label=LABEL, epoch=EPOCH)
-    record["prediction"] = record["prediction"].copy(data=PREDICTION)
+    record["prediction"] = record["prediction"].copy(data=PREDICTION.copy())
     return FakeRun("worked", {"test": record})
 
 
@@ -325,7 +326,7 @@ def test_of_a_run_measures_are_those_of_what_it_recorded(worked):
         split_half: split_half(member_accessibility(CORRECT, weights)),
     }
     for measure, value in wanted.items():
-        np.testing.assert_array_equal(measure(worked), value)
+        np.testing.assert_allclose(measure(worked), value, rtol=1e-12)
     learned = learned_snapshot(worked)
     np.testing.assert_array_equal(learned.snapshot, learned_snapshot(CORRECT).snapshot)
     equal = np.full(4, 0.25)
@@ -333,6 +334,22 @@ def test_of_a_run_measures_are_those_of_what_it_recorded(worked):
         accessibility(worked, split="test", weights=equal),
         accessibility(correct=CORRECT),
     )
+
+
+def test_the_split_of_a_run_may_stand_beside_it_and_nothing_else(worked):
+    both = {"test": worked.splits["test"], "train": fake_record(CORRECT[:2])}
+    run = FakeRun("both", both)
+    np.testing.assert_array_equal(
+        accessibility(run, "train"), accessibility(run, split="train")
+    )
+    assert not np.array_equal(accessibility(run, "train"), accessibility(run))
+    further: list[Any]  # as of one who has not read what is allowed
+    for further in ([np.ones(4)], ["train", np.ones(4)]):
+        with pytest.raises(TypeError, match=r"accessibility of a run.* by name, got"):
+            accessibility(run, *further)
+    called: Any = accessibility
+    with pytest.raises(TypeError, match="by name, got str, str"):
+        called(run, "train", split="train")
 
 
 def test_members_that_went_infinite_are_left_out_of_a_runs_measures(worked):

@@ -17,6 +17,7 @@ from jaxorder.analysis.histograms import (
 )
 from jaxorder.analysis.measures import bimodality, fleiss_kappa, tp_agreement
 from jaxorder.analysis.nulls import class_null, independent_null, poisson_binomial
+from tests.test_compare import FakeRun, fake_record
 
 seeded = settings(derandomize=True, deadline=None, max_examples=50)
 
@@ -157,3 +158,19 @@ def test_a_draw_that_is_saturated_is_left_out_of_the_interval():
 def test_wrong_arrays_are_refused(name, arguments, message):
     with pytest.raises(ValueError, match=message):
         inspect.unwrap(getattr(analysis, name))(*arguments)
+
+
+def test_of_a_run_the_nulls_are_those_of_its_last_snapshot_or_another():
+    rng = np.random.default_rng(0)
+    correct = rng.random((3, 4, 30)) < 0.6
+    record = fake_record(correct)
+    run = FakeRun("run", {"test": record})
+    label = record["label"].values
+    for at in (-1, 0):
+        found = [null(run, snapshot=at) for null in (independent_null, class_null)]
+        wanted = independent_null(correct[at]), class_null(correct[at], label)
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one.pmf, other.pmf)
+            assert one.measures == other.measures
+    last = class_null(correct[-1], label)
+    np.testing.assert_array_equal(class_null(run).pmf, last.pmf)

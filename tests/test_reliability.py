@@ -17,7 +17,7 @@ from jaxorder.analysis.intervals import (
     jackknife_interval,
     jackknife_two_way,
 )
-from jaxorder.analysis.measures import fleiss_kappa
+from jaxorder.analysis.measures import bimodality, fleiss_kappa
 from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
@@ -247,6 +247,27 @@ def test_intervals_of_kappa_cover_within_its_range(members, shared):
     found = [kappa_of(rng.random((members, 150)) < chance) for _ in range(200)]
     check_coverage(found, truth, shared)
     assert all(-1 / (members - 1) <= f.low <= f.high <= 1 for f in found)
+
+
+@SIMULATED
+@pytest.mark.parametrize("shared", [False, True])
+def test_intervals_of_bimodality_cover_within_its_range(members, shared):
+    rng = np.random.default_rng(5)
+    chance = ndtr(1.5 * shared * rng.normal(size=150))
+    drawn = (rng.random((members, 150)) < chance for _ in range(200))
+    found = [bimodality_of(correct) for correct in drawn]
+    # of so many members, not of endless ones
+    truth = 1 + np.exp(np.mean(np.log([f.estimate - 1 for f in found])))
+    check_coverage(found, float(truth), shared)
+    assert all(1 <= f.low <= f.high for f in found)
+
+
+def bimodality_of(correct) -> Interval:
+    tpa = [np.delete(correct, i, axis=0).mean(axis=0) for i in range(len(correct))]
+    whole = float(bimodality(correct.mean(axis=0)))
+    return jackknife_interval(
+        whole, np.asarray(bimodality(np.array(tpa))), scale=BIMODALITY
+    )
 
 
 @SIMULATED

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -35,26 +35,29 @@ from jaxorder.analysis import (
     jackknife,
     measure_all,
     member_accessibility,
+    members_needed,
 )
+from jaxorder.analysis.intervals import beyond
 from jaxorder.analysis.numbers import RunNumbers, measure, measure_split
 from jaxorder.analysis.reliability import order_reliability
 from jaxorder.analysis.results import pair_rows, run_names
 from jaxorder.analysis.scales import Scale
 from jaxorder.analysis.snapshot_measures import BY_NAME, SNAPSHOT_MEASURES
 from jaxorder.analysis.snapshots import agreement_since, compared_snapshot
-from jaxorder.cli.app import main
-from jaxorder.cli.documents import plain
+from jaxorder.cli.app import _summary_document, main
 from jaxorder.cli.tables import print_summary
 from jaxorder.config import RunConfig, StudyOptions, folder_name, to_json
 from jaxorder.data import Dataset, load
 from jaxorder.errors import RequestError
 from jaxorder.files import new_folder, write_json
+from jaxorder.plain import plain
 from jaxorder.record import BlockWriter, Commit, Layout, RecordedSplit
 from jaxorder.report import report, write_report
 from jaxorder.report.blocks import Answer, Gallery, Notes, Plate, Table
 from jaxorder.report.document import document
-from jaxorder.report.figures.canvas import look
-from jaxorder.report.findings import beyond, findings, since
+from jaxorder.report.figures.canvas import Picture, look
+from jaxorder.report.figures.curves import kappa_over_time
+from jaxorder.report.findings import findings, since
 from jaxorder.report.lede import members_differ
 from jaxorder.report.page import render
 from jaxorder.report.sections.across import across
@@ -63,6 +66,7 @@ from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.shown import Page
+from jaxorder.report.wording import needed_words
 from jaxorder.run.document import DataDescription, RunDocument
 from jaxorder.run.folder import Run
 from jaxorder.run.study import open_run, open_runs
@@ -440,8 +444,13 @@ def test_texts_are_shown_by_their_beginnings(tmp_path: Path) -> None:
             assert row[-1].startswith("apple number" if fruit else "oak")
 
 
-def page_on(runs: Sequence[Run], simulations: int = 0) -> Page:
-    return Page(measure_all(runs, simulations))
+def page_on(runs: Sequence[Run]) -> Page:
+    return Page(measure_all(runs, 1))
+
+
+def test_no_page_is_written_without_nulls(study: Path) -> None:
+    with pytest.raises(RequestError, match="wanted measured nulls, got none"):
+        Page(measure_all(open_runs(study), 0))
 
 
 def gallery_of(path: Path) -> str:
@@ -717,22 +726,56 @@ def test_the_report_needs_no_jax() -> None:
 # ---- measured once
 
 
-def test_each_record_is_read_twice_at_most(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: Counter[str] = Counter()
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count how often each chunk of the predictions is read."""
+    found: Counter[str] = Counter()
     get = LocalStore.get
 
     async def counted(self, key: str, *args, **kwargs):
-        reads[f"{self.root}/{key}"] += "/prediction/c/" in f"/{key}"
+        if "/prediction/c/" in f"/{key}":
+            found[f"{self.root}/{key}"] += 1
         return await get(self, key, *args, **kwargs)
 
     monkeypatch.setattr(LocalStore, "get", counted)
+    return found
+
+
+def test_each_record_is_read_twice_at_most(
+    study: Path, tmp_path: Path, reads: Counter[str]
+) -> None:
     _, page = report([study, copied(study, tmp_path)], tmp_path / "page.html")
     document(page)
     assert len(page.results.pairs) == 2 * 15
     assert sum(reads.values()) > 6 * 2 * len(STEPS)
     assert max(reads.values()) <= 2
+
+
+@pytest.mark.parametrize(
+    ("measured", "snapshots"),
+    [
+        (jaxorder.accessibility, len(STEPS)),
+        (member_accessibility, len(STEPS)),
+        (cronbach_alpha, len(STEPS)),
+        (order_reliability, len(STEPS)),
+        (jaxorder.bimodality, len(STEPS)),
+        (jaxorder.fleiss_kappa, len(STEPS)),
+        (jaxorder.classification_agreement, len(STEPS)),
+        (jaxorder.class_null, 1),
+        (independent_null, 1),
+    ],
+)
+def test_a_measure_of_a_run_reads_what_it_needs_once(
+    study: Path, reads: Counter[str], measured: Callable, snapshots: int
+) -> None:
+    measured(study / "mlp")
+    assert set(reads.values()) == {1}
+    assert len(reads) == snapshots
+
+
+def test_scores_read_the_last_snapshot_twice(study: Path, reads: Counter[str]) -> None:
+    jaxorder.scores(study / "mlp")
+    assert sorted(reads.values()) == [1] * (len(STEPS) - 1) + [2]
 
 
 def test_the_document_has_every_number_behind_the_page(study: Path) -> None:
@@ -741,16 +784,18 @@ def test_the_document_has_every_number_behind_the_page(study: Path) -> None:
     assert [run["model"] for run in found["runs"]] == [fake.model for fake in THREE]
     check_document(found["runs"][2], page.runs[2])
     assert [e["member"] for e in found["runs"][2]["excluded"]] == [3]
-    assert [(p["split"], p["examples"]) for p in found["pairs"][::3]] == [
-        ("test", 50),
-        ("train", 70),
-    ]
+    pairs = [(p["split"], p["comparison"]["examples"]) for p in found["pairs"][::3]]
+    assert pairs == [("test", 50), ("train", 70)]
     verdicts = {each["verdict"] for f in found["findings"] for each in f["answers"]}
     assert verdicts <= {"yes", "no", "undecided", "undefined"}
 
 
 def check_document(found: dict, numbers: RunNumbers) -> None:
     assert found["reliability"] == found["splits"]["test"]["reliability"]
+    assert found["parameters"] == 51082
+    assert (found["data"]["train"], found["data"]["test"]) == (70, 50)
+    assert found["progress"]["train_seconds"] == 2.0
+    assert found["member_examples_a_second"] == pytest.approx(5 * 70 * MEMBERS / 2)
     for split in ("test", "train"):
         of, known = numbers.split(split), found["splits"][split]
         assert of is not None
@@ -758,6 +803,12 @@ def check_document(found: dict, numbers: RunNumbers) -> None:
         assert np.shape(known["accuracy"]) == (len(STEPS), 5)
         assert known["counts"] == of.counts.tolist()
         assert list(known["accessibility"]) == [str(i) for i in of.example_id]
+        assert list(known["label"].values()) == of.label.tolist()
+        assert list(known["common_prediction"].values()) == of.common.tolist()
+        assert known["expected"]["by_class"][-1] == of.by_class[-1].pmf.tolist()
+        assert len(known["expected"]["independent"]) == len(STEPS)
+        least, most = known["members_needed"]["0.95"]
+        assert 1 <= least <= most
         assert known["growth"]["members"] == [1, 2]
         for name, told in known["measures"].items():
             estimates = [each and each["estimate"] for each in told["observed"]]
@@ -836,14 +887,22 @@ TABLED = (
         ("+++++-++", "undecided", "with gaps"),
         ("+++++++-", "undecided", "with gaps"),
         ("--------", "undecided", ""),
+        ("<<<<-<..", "undecided", ""),
+        ("<<<<<<<<", "no", "never"),
+        ("<.<.....", "no", "never"),
         ("........", "undefined", ""),
     ],
 )
 def test_agreement_must_be_sustained(
     study: Path, above: str, verdict: str, word: str
 ) -> None:
-    """Kappa is above chance at a snapshot (+), is not (-), or has no interval (.)."""
-    kappas = {"+": (0.5, 0.4, 0.6), "-": (0.1, 0.0, 0.2), ".": (0.5, np.nan, np.nan)}
+    """Kappa is above chance (+), below (<), neither (-), or has no interval (.)."""
+    kappas = {
+        "+": (0.5, 0.4, 0.6),
+        "<": (-0.2, -0.3, -0.1),
+        "-": (0.1, 0.0, 0.2),
+        ".": (0.5, np.nan, np.nan),
+    }
     test = measure_split(open_run(study / LINEAR), "test", 1)
     assert test is not None
     chance = replace(test.by_class[0], measures={"kappa": Interval(0.1, 0.0, 0.2)})
@@ -851,6 +910,12 @@ def test_agreement_must_be_sustained(
     numbers = replace(test, measures={"kappa": kappa}, by_class=(chance,) * len(kappa))
     answer = since(numbers)
     assert (answer.verdict, answer.word) == (verdict, word)
+    # the page and the document say the same
+    state, first = agreement_since(numbers)
+    assert state == ("since" if first is not None else word or verdict)
+    if verdict == "no":
+        counts = len(above) - above.count(".")
+        assert f"at none of {counts} snapshots with an interval" in answer.text
 
 
 def test_beta_is_told_between_accuracies_of_0_3_and_0_7_only(
@@ -892,6 +957,89 @@ def test_few_members_have_no_reliability_below_zero(
     assert str(contradicting) == "undefined (3 members)"
 
 
+def test_three_members_tell_no_number_that_would_do(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    text = text_of(page_of(tmp_path, digits, Fake(members=3)))
+    assert "How many networks 0.95 takes cannot be told from 3 networks." in text
+    assert "how many would do cannot be told from 3 networks." in text
+    assert not re.search(r"\d networks? would do", text)
+    # what lacks an interval says so once a line
+    assert not re.search(r"interval undefined \(3 members\) \(", text)
+    assert "is nearest 0.5. 3 members are too few for intervals." in text
+
+
+def test_the_ends_of_alphas_interval_say_how_many_would_do(study: Path) -> None:
+    run = measure(open_run(study / "mlp"), "", 20)
+    assert run.test is not None
+    alpha = run.test.reliability
+    ends = [members_needed(end, MEMBERS, 0.95) for end in (alpha.high, alpha.low)]
+    assert None not in ends
+    (answer,) = findings([run], [])[3].answers
+    told = dict.fromkeys(map(str, ends))
+    assert re.search(
+        rf"\. {' to '.join(told)} networks? would do for 0.95", answer.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("alpha", "words"),
+    [
+        ((0.9, 0.8, 0.95), "8 to 38 networks would do for 0.95"),
+        ((0.5, -0.1, 0.8), "at least 38 networks would be needed for 0.95"),
+        ((0.9, np.nan, np.nan), "How many networks 0.95 takes cannot be told from 8"),
+        ((0.99, 0.995, 1.0), "1 network would do for 0.95"),
+    ],
+)
+def test_needed_members_are_a_range(alpha: tuple, words: str) -> None:
+    assert needed_words(Interval(*alpha), 8, 0.95, "network").startswith(words)
+
+
+def test_two_members_that_contradict_each_other_have_not_learned_alike(
+    study: Path,
+) -> None:
+    run = measure(open_run(study / "mlp"), "mlp", 1)
+    assert run.test is not None
+    first, second = run.test.order[:2]
+    order = np.stack([first, 1 - first + 0.01 * second])
+    two = {"accuracy": run.test.accuracy[:, :2], "seed": run.test.seed[:2]}
+    two["counts"] = run.test.counts[:, :3]
+    told = []
+    for values in (order, np.full_like(order, 0.25)):
+        test = replace(run.test, order=values, **two)
+        (answer,) = findings([replace(run, test=test)], [])[3].answers
+        told.append((answer.verdict, answer.text))
+    assert told == [
+        ("undefined", "mlp: the order's reliability is undefined (2 members)."),
+        ("undefined", "mlp: all examples are learned alike."),
+    ]
+
+
+def test_kappas_axis_holds_what_is_drawn(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test = measure_split(open_run(study / "mlp"), "test", 1)
+    assert test is not None
+    drawn = []
+    monkeypatch.setattr(
+        "jaxorder.report.figures.curves.picture",
+        lambda ax, alt: drawn.append(ax.get_ylim()) or Picture("", alt, 0, 0),
+    )
+    for low in (-0.3, 0.01):
+        null = replace(test.by_class[0], measures={"kappa": Interval(0.1, low, 0.2)})
+        numbers = replace(test, by_class=(null,) * len(STEPS))
+        kappa_over_time(numbers, None, "mlp", look(0))
+    assert drawn[0][0] < -0.3
+    assert -0.2 < drawn[1][0] < 0
+
+
+def test_examples_that_tie_are_counted_without_a_value(study: Path) -> None:
+    galleries = gallery(page_on([open_run(study / "mlp")])).blocks
+    captions = [each.caption for each in galleries if isinstance(each, Gallery)]
+    assert any("share the highest accessibility." in each for each in captions)
+    assert not any(re.search(r"share .*\d", each) for each in captions)
+
+
 def test_a_run_is_not_compared_with_itself(study: Path, tmp_path: Path) -> None:
     run, again = study / "mlp", tmp_path / "link"
     again.symlink_to(run)
@@ -902,7 +1050,7 @@ def test_a_run_is_not_compared_with_itself(study: Path, tmp_path: Path) -> None:
 def test_what_counts_as_right_follows_the_labels(study: Path, tmp_path: Path) -> None:
     file = write_report(study / "mlp", tmp_path / "page.html", labels="original")
     text = text_of(file.read_text(encoding="utf-8"))
-    assert "against the labels that the examples came with." in text
+    assert "counts as right if it is the label that the example came with." in text
     assert "trained towards" not in text
 
 
@@ -958,6 +1106,9 @@ def test_results_show_themselves_in_lines_and_in_a_notebook(study: Path) -> None
     assert lines[3].startswith("mlp and small_st_vgg, Spearman 0.")
     html = results._repr_html_()
     assert html.count("<tr>") == 6
+    row = results.runs[0]
+    untold = replace(results, runs=[replace(row, test=None)], pairs=[])
+    assert "test accuracy undefined, reliability undefined" in repr(untold)
     assert "<th>mlp and small_st_vgg</th>" in html
 
 
@@ -985,6 +1136,43 @@ def test_the_command_line_refuses_a_run_compared_with_itself(
     assert line.count("\n") == 1
 
 
+def test_undecided_is_one_word_everywhere(
+    study: Path, tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture
+) -> None:
+    # of few snapshots, none comes near the other's last
+    late = write_run(tmp_path / "late", digits, Fake("late", committed=(2,)))
+    runs = [late, open_run(study / LINEAR)]
+    results = measure_all(runs, 1)
+    (row,) = results.pairs_of("test")
+    assert row.comparison is not None
+    assert not row.comparison.matched.decided
+    print_summary(results.summary, [row])
+    section = across(Page(results))
+    assert section is not None
+    table = next(each for each in section.blocks if isinstance(each, Table))
+    assert table.rows[0][5] == row.matched_text() == "undecided"
+    assert "at matched accuracy undecided" in repr(row.comparison)
+    assert main(["compare", *(str(run.path) for run in runs)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"late and mlp:linear=true .* undecided ", printed)
+    assert "decided no, spearman undecided" in printed
+
+
+def test_a_pair_is_one_document_in_run_and_in_report(
+    tmp_path: Path, digits: Dataset
+) -> None:
+    lone = write_run(tmp_path / "lone", digits, Fake("lone", members=1))
+    many = write_run(tmp_path / "many", digits, Fake("many"))
+    page = page_on([lone, many])
+    names = ["model_a", "model_b", "split", "comparison", "problem"]
+    for pair in plain(document(page))["pairs"]:
+        assert list(pair) == names
+        assert pair["comparison"] is None
+        assert "2 finite members" in pair["problem"]
+    asked = _summary_document(tmp_path, tmp_path / "page.html", page.results)
+    assert asked["pairs"] == plain(document(page))["pairs"][:1]
+
+
 def test_tables_say_that_two_members_are_too_few(
     tmp_path: Path, digits: Dataset, capsys: pytest.CaptureFixture
 ) -> None:
@@ -995,6 +1183,8 @@ def test_tables_say_that_two_members_are_too_few(
     assert main(["compare", *(str(run.path) for run in runs)]) == 0
     results = measure_all(runs)
     print_summary(results.summary, results.pairs_of("test"))
+    assert all(row.matched_text() != "undecided" for row in results.pairs)
     printed = " ".join(capsys.readouterr().out.split())
     assert "nan" not in printed
-    assert printed.count("(2 members)") >= 5
+    assert printed.count("(2 members)") >= 4
+    assert printed.endswith("2 members are too few for intervals.")

@@ -14,7 +14,7 @@ from tests.test_measures import CORRECT, EPOCH, LABEL, PREDICTION
 @pytest.fixture
 def run():
     record = fake_record(CORRECT, label=LABEL, ids=np.arange(5) + 100, epoch=EPOCH)
-    record["prediction"] = record["prediction"].copy(data=PREDICTION)
+    record["prediction"] = record["prediction"].copy(data=PREDICTION.copy())
     return FakeRun("worked", {"test": record})
 
 
@@ -59,8 +59,8 @@ def test_a_member_that_went_infinite_is_left_out_of_everything(run):
 
 def test_snapshots_that_are_not_committed_are_left_out(run):
     class Unfinished(FakeRun):
-        def correct(self, split):
-            return super().correct(split)[:3]
+        def usable(self, split):
+            return super().usable(split).isel(snapshot=slice(3))
 
     record = run.splits["test"]
     record["prediction"][3] = 255

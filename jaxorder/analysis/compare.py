@@ -1,8 +1,7 @@
 """Whether two collections of members learn the same examples first."""
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
@@ -14,7 +13,6 @@ from jaxtyping import Float, Int
 from jaxorder.analysis.correlation import ranks
 from jaxorder.analysis.inputs import Array, Run, opened, require
 from jaxorder.analysis.intervals import Interval, undefined
-from jaxorder.analysis.notebook import html_table
 from jaxorder.analysis.numbers import (
     SplitNumbers,
     accuracy_on,
@@ -24,12 +22,14 @@ from jaxorder.analysis.numbers import (
 from jaxorder.analysis.orders import OrderComparison, compare_orders, correlated
 from jaxorder.analysis.scales import FISHER
 from jaxorder.errors import RequestError
+from jaxorder.notebook import html_table
+from jaxorder.plain import plain
 
 # "Undecided when the gap exceeds 2 points" of test accuracy.
 MATCHED_GAP = 0.02
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MatchedAccuracy:
     """The comparison of the two up to where they are equally accurate.
 
@@ -57,6 +57,20 @@ class MatchedAccuracy:
     gap: float
     decided: bool
     spearman: Interval
+
+    def text(self, digits: int = 2, few: bool = True) -> str:
+        """Write the correlation, or that it is undecided, as everywhere it stands.
+
+        Args:
+            digits: after the point, at least.
+            few: as of an interval.
+        """
+        return self.spearman.text(digits, few) if self.decided else "undecided"
+
+    def __repr__(self) -> str:
+        """Return what was matched, and how alike the orders are up to there."""
+        accuracies = f"{self.accuracy_a:.3f} and {self.accuracy_b:.3f}"
+        return f"MatchedAccuracy at {accuracies}: {self.text()}"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -93,23 +107,31 @@ class Comparison(OrderComparison):
 
     def __repr__(self) -> str:
         """Return what was compared, and how alike it is, in a line."""
-        names = f"{self.name_a} and {self.name_b}"
-        examples = f"{self.examples:,} {self.split} examples"
-        return f"Comparison of {names} on {examples}: Spearman {self.spearman}"
+        return f"Comparison of {self._title()}: " + ", ".join(
+            f"{name} {value}" for name, value in self._facts().items()
+        )
 
     def _repr_html_(self) -> str:
         """Return the same as a table, for notebooks."""
-        rows = {
-            "Spearman": self.spearman,
-            "disattenuated": self.disattenuated_spearman,
-            "at matched accuracy": self.matched.spearman,
+        return html_table(self._title(), list(self._facts().items()))
+
+    def _title(self) -> str:
+        examples = f"{self.examples:,} {self.split} examples"
+        return f"{self.name_a} and {self.name_b} on {examples}"
+
+    def _facts(self) -> dict[str, str]:
+        """Return what one wants to know at first sight."""
+        return {
+            "Spearman": str(self.spearman),
+            "disattenuated": str(self.disattenuated_spearman),
+            "at matched accuracy": self.matched.text(),
+            "members": f"{self.members_a} and {self.members_b}",
+            "accuracies": f"{self.accuracy_a:.3f} and {self.accuracy_b:.3f}",
         }
-        title = f"{self.name_a} and {self.name_b}, {self.examples:,} {self.split} "
-        return html_table(f"{title}examples", [(k, str(v)) for k, v in rows.items()])
 
     def to_dict(self) -> dict[str, Any]:
         """Give the fields, nested, as JSON knows them: NaN becomes None."""
-        return _without_nan(asdict(self))
+        return plain(self)
 
 
 def compare(
@@ -156,8 +178,11 @@ def compare_measured(
 ) -> list[Comparison | RequestError]:
     """Compare each run with each other, from what was measured of them.
 
-    Of the records no more is read than each run's up to the snapshots at which
-    accuracies match, in one pass for all pairs.
+    Of a record, the snapshots up to those at which accuracies match are read, in one
+    pass for all pairs. Where two runs have only a part of their examples in common,
+    all is read once more, for their accuracies on each such part. What is read of all
+    runs is held until the last pair is compared: members times examples for each
+    snapshot that is matched.
 
     Args:
         runs: what was measured; the tests of all are used, whatever the split.
@@ -431,10 +456,3 @@ def _joined(
             "labels"
         )
     return at_a, at_b
-
-
-def _without_nan(value: Any) -> Any:
-    """Replace NaN, which JSON lacks, by None, however deep."""
-    if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
-    return None if isinstance(value, float) and math.isnan(value) else value

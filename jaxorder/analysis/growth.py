@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from jaxorder.analysis.reliability import order_reliability, split_half
 
 # Enough that the mean of the draws is steady; few enough to stay below a second.
-_DRAWS = 20
+DRAWS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Growth:
     high: Float[np.ndarray, "size"]
 
 
-def growth(order: Float[np.ndarray, "member example"], draws: int = _DRAWS) -> Growth:
+def growth(order: Float[np.ndarray, "member example"], draws: int = DRAWS) -> Growth:
     """Measure how well groups of members of several sizes reproduce each other's order.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
-from jaxorder.analysis.inputs import Array, Run, require, takes_run
+from jaxorder.analysis.inputs import Array, Run, read_snapshot, require, takes_run
 from jaxorder.errors import RequestError
 
 
@@ -18,7 +18,7 @@ def _read(run: Run, split: str) -> dict[str, Any]:
             "of a run with subsets, folds or parts"
         )
     return {
-        "correct": np.asarray(run.correct(split)[-1].values, bool),
+        "correct": read_snapshot(run, split)["correct"],
         "trained_on": usable["trained_on"].values,
         "groups": usable["subset"].values if "subset" in usable.coords else None,
     }

@@ -3,7 +3,7 @@
 What is asked of a run is read from it and counted as the report counts it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from os import PathLike
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload, runtime_checkabl
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Integer
 
 from jaxorder.errors import RequestError
 from jaxorder.run.study import open_run
@@ -134,7 +135,7 @@ class OfArraysOrRun(Protocol[_P, _R]):
 
     @overload
     def __call__(
-        self, run: Run | str | PathLike[str], /, *, split: str = "test", **given: Any
+        self, run: Run | str | PathLike[str], /, split: str = "test", **given: Any
     ) -> _R: ...
     @overload
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R: ...
@@ -156,17 +157,48 @@ def takes_run(
     def decorate(measure: Callable[_P, _R]) -> OfArraysOrRun[_P, _R]:
         called: Callable[..., _R] = measure
 
+        def of_run(run: Run, split: str, **given: Any) -> _R:
+            return called(**{**read(run, split), **given})
+
+        return measured_by(of_run)(measure)
+
+    return decorate
+
+
+def measured_by(
+    of_run: Callable[..., _R],
+) -> Callable[[Callable[_P, _R]], OfArraysOrRun[_P, _R]]:
+    """Let a measure of arrays take a run, or its folder, which is measured in its way.
+
+    Args:
+        of_run: measures a run and a split, with what else is given by name.
+
+    Returns:
+        What to decorate the measure with.
+    """
+
+    def decorate(measure: Callable[_P, _R]) -> OfArraysOrRun[_P, _R]:
         @wraps(measure)
         def measured(*args: Any, **given: Any) -> _R:
             if not (args and isinstance(args[0], Run | str | PathLike)):
-                return called(*args, **given)
-            split = given.pop("split", "test")
-            found = read(_begun(opened(args[0]), split), split)
-            return called(**{**found, **given})
+                return measure(*args, **given)
+            run, split = opened(args[0]), _split(measure.__name__, args[1:], given)
+            return of_run(_begun(run, split), split, **given)
 
         return measured
 
     return decorate
+
+
+def _split(measure: str, further: Sequence[Any], given: dict[str, Any]) -> str:
+    """Take the split from what was given beside a run; nothing is dropped unseen."""
+    asked = [*further, *([given.pop("split")] if "split" in given else [])]
+    if len(asked) > 1 or not all(isinstance(each, str) for each in asked):
+        raise TypeError(
+            f"{measure} of a run: wanted at most a split beside it, all else by name, "
+            f"got {', '.join(type(each).__name__ for each in asked)}"
+        )
+    return asked[0] if asked else "test"
 
 
 def _begun(run: Run, split: str) -> Run:
@@ -180,11 +212,33 @@ def _begun(run: Run, split: str) -> Run:
     return run
 
 
+def predictions(
+    dataset: xr.Dataset, most: int | None = None
+) -> Iterator[Integer[np.ndarray, "member example"]]:
+    """Read predictions one snapshot after the other, so that one is held at a time.
+
+    Args:
+        dataset: of a run, `usable`.
+        most: how many snapshots, from the first on; None: all.
+    """
+    for snapshot in range(dataset.sizes["snapshot"] if most is None else most):
+        yield np.asarray(dataset["prediction"][snapshot])
+
+
 def read_correct(run: Run, split: str) -> dict[str, Any]:
     """Read what is correct at each snapshot, of the members that stayed finite."""
-    return {"correct": np.asarray(run.correct(split).values, bool)}
+    dataset = run.usable(split)
+    label = dataset["label"].values
+    return {"correct": np.stack([each == label for each in predictions(dataset)])}
 
 
 def read_prediction(run: Run, split: str) -> dict[str, Any]:
     """Read what is predicted at each snapshot by the members that stayed finite."""
     return {"prediction": run.usable(split)["prediction"].values}
+
+
+def read_snapshot(run: Run, split: str, snapshot: int = -1) -> dict[str, Any]:
+    """Read what is correct at one snapshot, and the labels."""
+    dataset = run.usable(split).isel(snapshot=snapshot)
+    label = dataset["label"].values
+    return {"correct": dataset["prediction"].values == label, "label": label}

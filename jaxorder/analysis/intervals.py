@@ -7,6 +7,7 @@ the naive bootstrap biases every agreement upwards. The jackknife has no duplica
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -20,6 +21,8 @@ FEWEST = 5
 # Two digits would make the ends of a narrower interval look alike.
 _NARROW = 0.02
 _NAN = float("nan")
+
+Verdict = Literal["yes", "no", "undecided", "undefined"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,13 @@ class Interval:
         """Return the estimate and its interval as a person reads them."""
         return self.text()
 
-    def text(self, digits: int = 2) -> str:
+    def text(self, digits: int = 2, few: bool = True) -> str:
         """Write the estimate with its interval in brackets, finer where it is narrow.
 
         Args:
             digits: after the point, at least.
+            few: whether to say that members are too few for an interval, where they
+                are; not where that is said once for many numbers.
 
         Example:
             >>> str(Interval(0.5, 0.4, 0.6)), str(Interval(0.991, 0.988, 0.994))
@@ -59,34 +64,67 @@ class Interval:
             >>> nan = float("nan")
             >>> str(Interval(nan, nan, nan)), str(Interval(nan, nan, nan, units=3))
             ('undefined', 'undefined (3 members)')
-            >>> str(Interval(0.5, nan, nan, units=2))
-            '0.50, interval undefined (2 members)'
+            >>> few = Interval(0.5, nan, nan, units=2)
+            >>> str(few), few.text(few=False)
+            ('0.50, interval undefined (2 members)', '0.50')
         """
-        if math.isnan(self.estimate):
-            return f"undefined{self._few()}"
         if math.isnan(self.low):
-            return f"{rounded(self.estimate, digits)}, interval undefined{self._few()}"
+            return self._alone(digits, few)
         if self.high - self.low < _NARROW:
             digits = max(digits, 3)
-        low, high = rounded(self.low, digits), rounded(self.high, digits)
-        return f"{rounded(self.estimate, digits)} [{low}, {high}]"
+        low, high = number(self.low, digits), number(self.high, digits)
+        return f"{number(self.estimate, digits)} [{low}, {high}]"
 
-    def _few(self) -> str:
-        """Name the members where they are too few for an interval."""
-        if not 0 < self.units < FEWEST:
-            return ""
-        return f" ({self.units} member{'' if self.units == 1 else 's'})"
+    @property
+    def of_few(self) -> bool:
+        """Whether there is no interval because members are too few."""
+        return math.isnan(self.low) and 0 < self.units < FEWEST
+
+    def _alone(self, digits: int, few: bool) -> str:
+        """Write an estimate without interval, and why it has none."""
+        told = number(self.estimate, digits)
+        if self.of_few and not few:
+            return told
+        why = f" ({self.units} member{'' if self.units == 1 else 's'})" * self.of_few
+        missing = "" if math.isnan(self.estimate) else ", interval undefined"
+        return f"{told}{missing}{why}"
 
 
-def rounded(value: float, digits: int) -> str:
-    """Write a number with so many digits, and no sign before a zero.
+def number(value: float, digits: int = 2) -> str:
+    """Write a number with so many digits, or that it is undefined.
 
     Example:
-        >>> rounded(0.876, 2), rounded(-0.001, 2)
-        ('0.88', '0.00')
+        >>> number(0.876), number(-0.001), number(float("nan"))
+        ('0.88', '0.00', 'undefined')
     """
     # adding 0 turns a rounded -0.00 into 0.00
-    return f"{round(value, digits) + 0.0:.{digits}f}"
+    return (
+        "undefined" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+    )
+
+
+def beyond(observed: Interval, null: Interval) -> Verdict:
+    """Tell whether an interval lies above a null's, or above a number.
+
+    Args:
+        observed: with interval.
+        null: with interval; a number has one without width.
+
+    Returns:
+        "yes" above, "no" below it, "undecided" where they overlap, "undefined" where
+        one is.
+
+    Example:
+        >>> beyond(Interval(0.5, 0.4, 0.6), Interval(0.2, 0.1, 0.3))
+        'yes'
+    """
+    if math.isnan(observed.estimate):
+        return "undefined"
+    if math.isnan(observed.low) or math.isnan(null.high):
+        return "undecided"
+    if observed.low > null.high:
+        return "yes"
+    return "no" if observed.high < null.low else "undecided"
 
 
 def undefined(units: int = 0) -> Interval:

@@ -5,9 +5,10 @@ The axes are always in the order snapshot, member, example. `correct` is
 
 In place of its arrays each measure takes a run, or its folder, and a `split` ("test"
 unless another is named): of the committed snapshots, of the members that stayed finite,
-with the weights that reports use.
+with the weights that reports use. All else is then given by name.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,8 @@ from jaxtyping import Bool, Float, Int, Integer, Shaped
 from jaxorder.analysis.inputs import (
     Array,
     Run,
+    measured_by,
+    predictions,
     read_correct,
     read_prediction,
     require,
@@ -40,20 +43,30 @@ class Learned(NamedTuple):
     learned: Bool[np.ndarray, "member example"]
 
 
-def read_weighted(run: Run, split: str) -> dict[str, Any]:
-    """Read what is correct at each snapshot, and what each snapshot weighs."""
-    epoch = run.correct(split)["epoch"].values
-    return {**read_correct(run, split), "weights": epoch_weights(epoch)}
-
-
 def read_scores(run: Run, split: str) -> dict[str, Any]:
     """Read each member's accessibility of each example."""
     return {"scores": member_accessibility(run, split=split)}
 
 
 def _read_agreement(run: Run, split: str) -> dict[str, Any]:
-    tpa = tp_agreement(run, split=split)
-    return {"tpa": tpa, "members": run.correct(split).sizes["member"]}
+    dataset = run.usable(split)
+    return {"tpa": tp_agreement(run, split=split), "members": dataset.sizes["member"]}
+
+
+def _member_accessibility_of(
+    run: Run, split: str, weights: Float[Array, " snapshot"] | None = None
+) -> Float[np.ndarray, "member example"]:
+    """Measure accessibilities of a run, of which one snapshot is held at a time."""
+    dataset = run.usable(split)
+    label, epoch = dataset["label"].values, dataset["epoch"].values
+    shares = _shares(epoch_weights(epoch) if weights is None else weights, len(epoch))
+    return _weighted_sum(shares, (each == label for each in predictions(dataset)))
+
+
+def _accessibility_of(
+    run: Run, split: str, weights: Float[Array, " snapshot"] | None = None
+) -> Float[np.ndarray, " example"]:
+    return _member_accessibility_of(run, split, weights).mean(axis=0)
 
 
 @takes_run(read_correct)
@@ -182,7 +195,7 @@ def _answered(
     return np.ones(prediction.shape, bool)
 
 
-@takes_run(read_weighted)
+@measured_by(_accessibility_of)
 def accessibility(
     correct: Bool[Array, "snapshot member example"],
     weights: Float[Array, " snapshot"] | None = None,
@@ -216,7 +229,7 @@ def accessibility(
     return _shares(weights, len(array)) @ tp_agreement(array)
 
 
-@takes_run(read_weighted)
+@measured_by(_member_accessibility_of)
 def member_accessibility(
     correct: Bool[Array, "snapshot member example"],
     weights: Float[Array, " snapshot"] | None = None,
@@ -243,11 +256,16 @@ def member_accessibility(
         [[0.5], [1.0]]
     """
     array = require("correct", correct, "b", "snapshot member example")
-    total = np.zeros(array.shape[1:])
-    # Snapshot by snapshot, so that no float copy of the whole array is made.
-    for share, snapshot in zip(_shares(weights, len(array)), array, strict=True):
-        total += share * snapshot
-    return total
+    return _weighted_sum(_shares(weights, len(array)), array)
+
+
+def _weighted_sum(
+    shares: Float[np.ndarray, " snapshot"],
+    snapshots: Iterable[Bool[np.ndarray, "member example"]],
+) -> Float[np.ndarray, "member example"]:
+    """Add snapshot by snapshot, so that no float copy of the whole is made."""
+    pairs = zip(shares, snapshots, strict=True)
+    return np.asarray(sum(share * each for share, each in pairs))
 
 
 def _shares(

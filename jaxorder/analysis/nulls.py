@@ -14,7 +14,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, Shaped
 
 from jaxorder.analysis.histograms import moments_of, weighted
-from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.inputs import (
+    Array,
+    Run,
+    measured_by,
+    read_snapshot,
+    require,
+)
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 
@@ -58,6 +64,16 @@ class Null:
         return self.pmf * self.examples
 
 
+def _independent_of(run: Run, split: str, *, snapshot: int = -1, **given: Any) -> Null:
+    found = read_snapshot(run, split, snapshot)
+    return independent_null(found["correct"], **given)
+
+
+def _by_class_of(run: Run, split: str, *, snapshot: int = -1, **given: Any) -> Null:
+    return class_null(**{**read_snapshot(run, split, snapshot), **given})
+
+
+@measured_by(_independent_of)
 def independent_null(
     correct: Bool[Array, "member example"],
     *,
@@ -68,7 +84,8 @@ def independent_null(
     """Expect of a snapshot what independent members of the same accuracies would show.
 
     Args:
-        correct: bool [member, example], one snapshot.
+        correct: bool [member, example], one snapshot; or a run, of which the last, or
+            that at the position `snapshot`.
         simulations: how many collections are drawn for the intervals.
         seed: of the draws.
         level: share of the draws that the intervals enclose, in (0, 1).
@@ -93,6 +110,7 @@ def independent_null(
     return _null("independent members", [array], simulations, seed, level)
 
 
+@measured_by(_by_class_of)
 def class_null(
     correct: Bool[Array, "member example"],
     label: Shaped[Array, " example"],
@@ -104,9 +122,10 @@ def class_null(
     """Expect what independent members of the same accuracies per class would show.
 
     Args:
-        correct: bool [member, example], one snapshot.
+        correct: bool [member, example], one snapshot; or a run, of which the last, or
+            that at the position `snapshot`.
         label: [example], the classes by which accuracies are taken. Their sizes are
-            kept.
+            kept. Of a run, those that count as right.
         simulations: how many collections are drawn for the intervals.
         seed: of the draws.
         level: share of the draws that the intervals enclose, in (0, 1).

@@ -4,7 +4,7 @@ One snapshot is held at a time, so that memory grows with members times examples
 not with the number of snapshots.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Integer
 from jaxorder.analysis.excluded import Excluded, excluded_members
 from jaxorder.analysis.growth import Growth, growth
 from jaxorder.analysis.histograms import histogram
-from jaxorder.analysis.inputs import Run
+from jaxorder.analysis.inputs import Run, predictions
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval, undefined
 from jaxorder.analysis.measures import common_prediction, epoch_weights, tp_agreement
 from jaxorder.analysis.nulls import Null, class_null, independent_null
@@ -179,7 +179,7 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
     epoch, label = dataset["epoch"].values, dataset["label"].values
     order = np.zeros((dataset.sizes["member"], dataset.sizes["example"]))
     moments, prediction = [], np.empty(0)
-    weighted = zip(epoch_weights(epoch), _predictions(dataset), strict=True)
+    weighted = zip(epoch_weights(epoch), predictions(dataset), strict=True)
     for weight, prediction in weighted:
         correct = prediction == label
         # accessibility is a weighted sum over snapshots: it needs no more than one
@@ -222,7 +222,7 @@ def truncated_orders(
     shape = dataset.sizes["member"], dataset.sizes["example"]
     orders = {last: np.zeros(shape) for last in lasts}
     weights = {last: epoch_weights(epoch[: last + 1]) for last in lasts}
-    for snapshot, prediction in enumerate(_predictions(dataset, max(lasts) + 1)):
+    for snapshot, prediction in enumerate(predictions(dataset, max(lasts) + 1)):
         correct = prediction == label
         for last, order in orders.items():
             if snapshot <= last:
@@ -242,16 +242,8 @@ def accuracy_on(
     """
     dataset = run.usable(split)
     label = dataset["label"].values[kept]
-    shares = [(each[:, kept] == label).mean(axis=1) for each in _predictions(dataset)]
+    shares = [(each[:, kept] == label).mean(axis=1) for each in predictions(dataset)]
     return np.stack(shares)
-
-
-def _predictions(
-    dataset: xr.Dataset, most: int | None = None
-) -> Iterator[Integer[np.ndarray, "member example"]]:
-    """Read predictions one snapshot after the other."""
-    for snapshot in range(dataset.sizes["snapshot"] if most is None else most):
-        yield np.asarray(dataset["prediction"][snapshot])
 
 
 def _relabelled(dataset: xr.Dataset) -> int:

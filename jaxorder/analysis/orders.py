@@ -23,7 +23,7 @@ from jaxorder.analysis.reliability import (
 from jaxorder.analysis.scales import FISHER, PLAIN, Scale
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class OrderComparison:
     """How alike two collections order the same examples.
 
@@ -48,6 +48,11 @@ class OrderComparison:
     disattenuated_spearman: Interval
     reliability_a: float
     reliability_b: float
+
+    def __repr__(self) -> str:
+        """Return how alike the orders are, in a line."""
+        apart = self.disattenuated_spearman
+        return f"OrderComparison: Spearman {self.spearman}, disattenuated {apart}"
 
 
 def compare_orders(

@@ -215,6 +215,35 @@ def members_needed(
     return max(1, math.ceil(needed * (1 - 1e-9)))
 
 
+def members_needed_between(
+    reliability: Interval, members: int, wanted: float | int
+) -> tuple[int | None, int | None]:
+    """Predict how many members a wanted reliability needs, with the uncertainty.
+
+    Args:
+        reliability: of the mean over `members` members, such as `order_reliability`.
+        members: how many that was measured with, at least 1.
+        wanted: the reliability to reach, in (0, 1).
+
+    Returns:
+        The numbers that the two ends of the interval give, the smaller first; None
+        where no number would do or it cannot be told, as both where there is no
+        interval.
+
+    Raises:
+        ValueError: `wanted` is not in (0, 1).
+
+    Reference:
+        Spearman 1910; Brown 1910, solved for the factor.
+
+    Example:
+        >>> members_needed_between(Interval(0.9, 0.8, 0.95), members=8, wanted=0.95)
+        (8, 38)
+    """
+    least, most = reliability.high, reliability.low
+    return members_needed(least, members, wanted), members_needed(most, members, wanted)
+
+
 def _alpha(
     own: Float[np.ndarray, "*batch"],
     whole: Float[np.ndarray, "*batch"],

@@ -11,12 +11,12 @@ from jaxorder.analysis.compare import (
     Measured,
     compare_measured,
 )
-from jaxorder.analysis.intervals import Interval, undefined
-from jaxorder.analysis.notebook import html_table
+from jaxorder.analysis.intervals import Interval, number, undefined
 from jaxorder.analysis.numbers import SIMULATIONS, SPLITS, RunNumbers, measure
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import compared_snapshot
-from jaxorder.errors import RequestError, on_command_line
+from jaxorder.errors import RequestError
+from jaxorder.notebook import html_table
 from jaxorder.run.folder import Run
 
 NAN = float("nan")
@@ -93,14 +93,24 @@ class PairRow:
         model_b: The other's.
         split: "train" or "test".
         comparison: The comparison, or None where the two cannot be compared.
-        problem: Why they cannot, else nothing.
+        error: Why they cannot, else nothing.
     """
 
     model_a: str
     model_b: str
     split: str
     comparison: Comparison | None
-    problem: str = ""
+    error: RequestError | None = None
+
+    @property
+    def names(self) -> str:
+        """Both names, as in a sentence."""
+        return f"{self.model_a} and {self.model_b}"
+
+    @property
+    def problem(self) -> str:
+        """Why the two cannot be compared, in Python's words, else nothing."""
+        return str(self.error or "")
 
     @property
     def spearman(self) -> Interval:
@@ -118,6 +128,15 @@ class PairRow:
     def matched(self) -> Interval:
         """Rank correlation up to equal test accuracy; NaN where undecided."""
         return self.comparison.matched.spearman if self.comparison else undefined()
+
+    def matched_text(self, few: bool = True) -> str:
+        """Write the same, or that it is undecided.
+
+        Args:
+            few: As of an interval.
+        """
+        matched = self.comparison.matched if self.comparison else undefined()
+        return matched.text(few=few)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,14 +178,14 @@ class Results:
             [
                 row.model,
                 f"{row.members} of {row.planned} members",
-                f"test accuracy {row.test_accuracy:.3f}",
+                f"test accuracy {number(row.test_accuracy, 3)}",
                 f"reliability {row.reliability}",
             ]
             for row in self.summary
         ]
         for pair in self.pairs_of("test"):
             found = pair.problem or f"Spearman {pair.spearman}"
-            rows.append([f"{pair.model_a} and {pair.model_b}", found])
+            rows.append([pair.names, found])
         return rows
 
 
@@ -174,11 +193,13 @@ def measure_all(runs: Sequence[Run], simulations: int = SIMULATIONS) -> Results:
     """Measure runs, finished or not, and compare each with each other.
 
     Each record is read once, and a second time up to the snapshots at which two runs
-    are equally accurate.
+    are equally accurate. Where two runs have only a part of their examples in common,
+    theirs are read once more, and their test records twice.
 
     Args:
         runs: Opened runs.
-        simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
+        simulations: Draws for the intervals of the nulls; 0 leaves the nulls out, and
+            then no page can be written.
 
     Returns:
         What every page, table and document about the runs is made from.
@@ -203,7 +224,7 @@ def pair_rows(runs: Sequence[RunNumbers], split: str) -> list[PairRow]:
     found = compare_measured([Measured(run.run, run.split) for run in runs], split)
     named = combinations([run.name for run in runs], 2)
     return [
-        PairRow(a, b, split, None, on_command_line(each))
+        PairRow(a, b, split, None, each)
         if isinstance(each, RequestError)
         else PairRow(a, b, split, each)
         for (a, b), each in zip(named, found, strict=True)

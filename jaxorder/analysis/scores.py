@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from jaxorder.analysis.held_out import held_out_accuracy
-from jaxorder.analysis.inputs import Run, opened
+from jaxorder.analysis.inputs import Run, opened, read_correct
 from jaxorder.analysis.measures import (
     accessibility,
     classification_agreement,
@@ -54,19 +54,18 @@ def scores(run: Run | str | os.PathLike[str], split: str = "test") -> pd.DataFra
         area under the margin after Pleiss et al. 2020, in evaluation mode.
     """
     run = opened(run)
-    record, found = run.record(split), run.correct(split)
-    if not (found.sizes["snapshot"] and found.sizes["member"]):
+    kept = run.usable(split)
+    if not (kept.sizes["snapshot"] and kept.sizes["member"]):
         raise RequestError(
             f"scores of {run.name!r}: wanted a snapshot and a finite member in split "
-            f"{split!r}, got {found.sizes['snapshot']} and {found.sizes['member']}; "
+            f"{split!r}, got {kept.sizes['snapshot']} and {kept.sizes['member']}; "
             "resume the run"
         )
-    kept = _kept(record, found)
-    correct, epoch = np.asarray(found.values, bool), found["epoch"].values
+    correct, epoch = read_correct(run, split)["correct"], kept["epoch"].values
     final = kept["prediction"].isel(snapshot=-1).values
     columns = {
-        "example_id": record["example_id"].values,
-        "label": record["label"].values,
+        "example_id": kept["example_id"].values,
+        "label": kept["label"].values,
         "accessibility": accessibility(correct, epoch_weights(epoch)),
         "final_tpa": tp_agreement(correct[-1]),
         "final_ca": classification_agreement(final),
@@ -116,14 +115,6 @@ def write_scores(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-
-
-def _kept(record: xr.Dataset, correct: xr.DataArray) -> xr.Dataset:
-    """Keep of a record the snapshots and the members that correctness is told of."""
-    committed = np.isin(record["step"].values, correct["step"].values)
-    kept = record.isel(snapshot=np.flatnonzero(committed))
-    finite = kept["finite"].values.astype(bool).all(axis=0)
-    return kept.isel(member=np.flatnonzero(finite))
 
 
 def _learning(

@@ -55,6 +55,10 @@ class SnapshotMeasure:
         return low <= accuracy <= high
 
 
+# Pearson's beta runs from 1.5 at accuracy 0.5 to 10 at 0.98 for one and the same
+# difficulty.
+_COMPARABLE = (0.3, 0.7)
+
 SNAPSHOT_MEASURES = (
     SnapshotMeasure(
         name="kappa",
@@ -75,14 +79,13 @@ SNAPSHOT_MEASURES = (
         symbol="β",
         of=histogram_bimodality,
         scale=lambda members: BIMODALITY,
-        # Pearson's beta runs from 1.5 at accuracy 0.5 to 10 at 0.98 for one and the
-        # same difficulty.
-        comparable=(0.3, 0.7),
+        comparable=_COMPARABLE,
         word="bimodality β",
         meaning=(
             "Kurtosis minus squared skewness of TP-agreement over examples: 1 at the "
             "least, where all are 0 or 1; about 3 for independent members. It depends "
-            "on accuracy, and is told at mean accuracies of 0.3 to 0.7 only."
+            f"on accuracy, and is told at mean accuracies of {_COMPARABLE[0]} to "
+            f"{_COMPARABLE[1]} only."
         ),
         source="Pearson 1916; used after Hacohen et al. 2020",
     ),

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
-from jaxorder.analysis.intervals import Interval
+from jaxorder.analysis.intervals import Interval, beyond
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshot_measures import SnapshotMeasure
 
@@ -67,7 +67,7 @@ def defined(intervals: Sequence[Interval]) -> Bool[np.ndarray, "snapshot"]:
     return ~np.isnan([interval.low for interval in intervals])
 
 
-Since = Literal["since", "with gaps", "not yet", "never"]
+Since = Literal["since", "with gaps", "not yet", "never", "undecided", "undefined"]
 
 
 def agreement_since(numbers: SplitNumbers) -> tuple[Since, int | None]:
@@ -80,9 +80,12 @@ def agreement_since(numbers: SplitNumbers) -> tuple[Since, int | None]:
 
     Returns:
         "since" and the first snapshot of the stretch that reaches to the last snapshot
-        with an interval, where that is of at least three. Else None, and "never" where
-        kappa lies above the null nowhere; "not yet" where it does at the last one or
-        two alone; "with gaps" where it did before, too, or does no more.
+        with an interval, where that is of at least three. Else None, and
+        - "not yet" where kappa lies above the null at the last one or two alone;
+        - "with gaps" where it did before, too, or does no more;
+        - "never" where it lies above the null nowhere, and "undecided" where it does
+          not, but is not told apart from it at some;
+        - "undefined" where it has no interval at any snapshot.
     """
     counted = np.flatnonzero(defined(numbers.kappa))
     above = above_null(numbers)[counted]
@@ -90,6 +93,14 @@ def agreement_since(numbers: SplitNumbers) -> tuple[Since, int | None]:
     first = int(below[-1]) + 1 if len(below) else 0
     if len(above) - first >= SUSTAINED:
         return "since", int(counted[first])
-    if not above.any():
-        return "never", None
-    return ("with gaps" if above[:first].any() else "not yet"), None
+    if above.any():
+        return ("with gaps" if above[:first].any() else "not yet"), None
+    return _nowhere(numbers, counted), None
+
+
+def _nowhere(numbers: SplitNumbers, counted: Int[np.ndarray, "counted"]) -> Since:
+    """Tell why kappa lies above the class null at none of the snapshots that count."""
+    if not len(counted):
+        return "undefined"
+    verdicts = [beyond(numbers.kappa[i], numbers.by_class[i].kappa) for i in counted]
+    return "undecided" if "undecided" in verdicts else "never"

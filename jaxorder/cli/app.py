@@ -24,7 +24,6 @@ from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_lin
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Results
-    from jaxorder.run.folder import Run
 
 
 app = App(
@@ -123,8 +122,8 @@ def run(
         watch.phase("starting", sound=False)  # JAX takes seconds to import
         from jaxorder.run.training import train_study
 
-        made = train_study(config, out=out, watch=watch)
-    _conclude(out, made.runs, json)
+        train_study(config, out=out, watch=watch)
+    _conclude(out, json)
 
 
 @app.command
@@ -140,8 +139,8 @@ def resume(path: Path, /, *, quiet: Quiet = False, json: Json = False) -> None:
     from jaxorder.run.training import resume
 
     with chosen(not quiet) as watch:
-        runs = resume(path, watch=watch)
-    _conclude(path, runs, json)
+        resume(path, watch=watch)
+    _conclude(path, json)
 
 
 @app.command
@@ -164,11 +163,11 @@ def grow(
     from jaxorder.run.training import grow
 
     with chosen(not quiet) as watch:
-        runs = grow(path, members, watch=watch)
-    _conclude(path, runs, json)
+        grow(path, members, watch=watch)
+    _conclude(path, json)
 
 
-def _conclude(path: Path, runs: list["Run"], as_json: bool) -> None:
+def _conclude(path: Path, as_json: bool) -> None:
     """Write the report of a finished study and print its summary."""
     from jaxorder.report import report
 
@@ -180,14 +179,15 @@ def _conclude(path: Path, runs: list["Run"], as_json: bool) -> None:
         print(f"report: {file}")
 
 
-def _summary_document(path: Path, page: Path, results: "Results") -> dict[str, Any]:
-    from jaxorder.cli.documents import plain
+def _summary_document(path: Path, file: Path, results: "Results") -> dict[str, Any]:
+    from jaxorder.plain import plain
+    from jaxorder.report.document import pair_document
 
     return {
         "path": str(path),
-        "report": str(page),
+        "report": str(file),
         "runs": [plain(row.to_dict()) for row in results.summary],
-        "pairs": [plain(row) for row in results.pairs_of("test")],
+        "pairs": [pair_document(pair) for pair in results.pairs_of("test")],
     }
 
 
@@ -212,7 +212,7 @@ def report(
         What counts as right where labels were changed: what was trained towards, or
         the original.
     """
-    from jaxorder.cli.documents import plain
+    from jaxorder.plain import plain
     from jaxorder.report import report as write
     from jaxorder.report.document import document
 
@@ -384,8 +384,8 @@ def list_data(*, data_dir: Path | None = None, json: Json = False) -> None:
     data_dir
         Folder of prepared TFDS data sets (else TFDS's own).
     """
-    from jaxorder.cli.documents import plain
     from jaxorder.data import catalog
+    from jaxorder.plain import plain
 
     entries = catalog(data_dir)
     if json:

@@ -1,7 +1,5 @@
 """What the commands say, as JSON values."""
 
-import dataclasses
-import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,28 +11,12 @@ from jaxorder.config import to_json
 from jaxorder.errors import WorkError
 from jaxorder.learners import LEARNERS
 from jaxorder.learners.registry import PREFIX
+from jaxorder.plain import plain
 from jaxorder.record import commits, not_recorded
 from jaxorder.run.folder import Run
 
 if TYPE_CHECKING:
     from jaxorder.data import Dataset
-
-
-def plain(value: Any) -> Any:
-    """Return a dataclass, or anything in one, as JSON values; NaN becomes None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)
-        }
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    return str(value) if isinstance(value, Path) else value
 
 
 def run_document(run: Run) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the commands print: tables for people; documents are made elsewhere."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
@@ -10,12 +11,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jaxorder.errors import on_command_line
 from jaxorder.progress.wording import duration, size
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
         Comparison,
-        Interval,
         PairRow,
         SummaryRow,
     )
@@ -107,6 +108,9 @@ def way(lowering: Mapping[str, Any]) -> str:
 
 def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> None:
     """Print what became of the runs, and how alike they order the test examples."""
+    # what measured the runs has loaded it, too
+    from jaxorder.report.wording import few_members
+
     print_table(
         "At the last snapshot [95% interval]",
         (
@@ -120,25 +124,38 @@ def print_summary(rows: Sequence["SummaryRow"], pairs: Sequence["PairRow"]) -> N
                 f"{row.members}/{row.planned}",
                 share(row.train_accuracy),
                 share(row.test_accuracy),
-                *(interval(row.measures[name].interval) for name in _at_the_end(rows)),
-                interval(row.reliability),
+                *(
+                    row.measures[name].interval.text(few=False)
+                    for name in _at_the_end(rows)
+                ),
+                row.reliability.text(few=False),
             )
             for row in rows
         ],
     )
     if pairs:
-        print_table(
-            "Same order? Spearman correlation of accessibilities, test examples",
-            ("pair", "correlation", "at matched accuracy"),
-            [
-                (
-                    f"{pair.model_a} - {pair.model_b}",
-                    pair.problem or interval(pair.spearman),
-                    interval(pair.matched),
-                )
-                for pair in pairs
-            ],
-        )
+        _print_pairs(pairs)
+    if few := few_members(row.members for row in rows if row.members):
+        print(few.strip())
+
+
+def _print_pairs(pairs: Sequence["PairRow"]) -> None:
+    print_table(
+        "Same order? Spearman correlation of accessibilities, test examples",
+        ("pair", "correlation", "at matched accuracy"),
+        [
+            (
+                pair.names,
+                _problem(pair) or pair.spearman.text(few=False),
+                pair.matched_text(few=False),
+            )
+            for pair in pairs
+        ],
+    )
+
+
+def _problem(pair: "PairRow") -> str:
+    return on_command_line(pair.error) if pair.error else ""
 
 
 def _at_the_end(rows: Sequence["SummaryRow"]) -> list[str]:
@@ -157,14 +174,11 @@ def share(value: float) -> str:
     return f"{value:.3f}" if value == value else "-"
 
 
-def interval(value: "Interval") -> str:
-    """Return an estimate with its interval, or that one of them is undefined."""
-    return str(value)
-
-
 def with_intervals(found: "Comparison") -> dict[str, object]:
     """Return the values of a comparison by name, intervals as one reads them."""
-    return _readable(vars(found))
+    shown = _readable(vars(found))
+    matched = {**_readable(vars(found.matched)), "spearman": found.matched.text()}
+    return {**shown, "matched": matched}
 
 
 def _readable(values: Mapping[str, Any]) -> dict[str, object]:
@@ -182,6 +196,8 @@ def value(item: object) -> str:
     Example:
         >>> value({"a": 1, "b": [1.5, None]})
         'a 1, b 1.5 -'
+        >>> value(float("nan"))
+        'undefined'
     """
     if isinstance(item, dict):
         return ", ".join(f"{key} {value(part)}" for key, part in item.items())
@@ -190,5 +206,5 @@ def value(item: object) -> str:
     if isinstance(item, bool):
         return "yes" if item else "no"
     if isinstance(item, float):
-        return f"{item:.4g}"
+        return "undefined" if math.isnan(item) else f"{item:.4g}"
     return "-" if item is None else str(item)

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from jaxorder.analysis.intervals import Verdict
 from jaxorder.report.figures.canvas import Picture
-
-Verdict = Literal["yes", "no", "undecided", "undefined"]
 
 
 @dataclass(frozen=True)

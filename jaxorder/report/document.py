@@ -2,12 +2,19 @@
 
 from typing import Any
 
+import numpy as np
+from jaxtyping import Shaped
+
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
+from jaxorder.analysis.reliability import members_needed_between
 from jaxorder.analysis.results import PairRow, SummaryRow
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import agreement_since
+from jaxorder.errors import on_command_line
 from jaxorder.report.blocks import Finding
+from jaxorder.report.sections.members import member_examples_a_second
+from jaxorder.report.sections.order import WANTED
 from jaxorder.report.shown import Page
 
 
@@ -24,15 +31,35 @@ def document(page: Page) -> dict[str, Any]:
     rows = zip(page.runs, page.results.summary, strict=True)
     return {
         "runs": [_run(run, row) for run, row in rows],
-        "pairs": [_pair(pair) for pair in page.results.pairs],
+        "pairs": [pair_document(pair) for pair in page.results.pairs],
         "findings": [_finding(finding) for finding in page.findings],
     }
 
 
+def pair_document(pair: PairRow) -> dict[str, Any]:
+    """Return a comparison, or why there is none, as every document has it.
+
+    Args:
+        pair: The two runs.
+    """
+    return {
+        "model_a": pair.model_a,
+        "model_b": pair.model_b,
+        "split": pair.split,
+        "comparison": pair.comparison and pair.comparison.to_dict(),
+        "problem": on_command_line(pair.error) if pair.error else "",
+    }
+
+
 def _run(run: RunNumbers, row: SummaryRow) -> dict[str, Any]:
+    document = run.run.document
     return {
         **row.to_dict(),
         "path": str(run.run.path),
+        "parameters": document.parameters,
+        "data": {"source": run.run.config.data, **vars(document.data)},
+        "progress": vars(run.run.progress),
+        "member_examples_a_second": member_examples_a_second(run.run),
         "against": run.run.labels,
         "excluded": [
             {"member": each.member, "reason": each.reason} for each in run.excluded
@@ -45,7 +72,6 @@ def _split(numbers: SplitNumbers | None) -> dict[str, Any] | None:
     """Tell what was measured of a split; None where nothing is recorded."""
     if numbers is None:
         return None
-    ids = map(str, numbers.example_id.tolist())
     return {
         "steps": numbers.step.tolist(),
         "epochs": numbers.epoch.tolist(),
@@ -54,12 +80,34 @@ def _split(numbers: SplitNumbers | None) -> dict[str, Any] | None:
         "measures": {
             measure.name: _measure(measure, numbers) for measure in SNAPSHOT_MEASURES
         },
+        "expected": {
+            "independent": [null.pmf.tolist() for null in numbers.independent],
+            "by_class": [null.pmf.tolist() for null in numbers.by_class],
+        },
         "agreement_since": _since(numbers),
         "reliability": numbers.reliability,
+        "members_needed": _needed(numbers),
         "correlation_of_halves": numbers.halves,
         "growth": _growth(numbers),
-        "accessibility": dict(zip(ids, numbers.accessibility.tolist(), strict=True)),
+        "accessibility": _by_example(numbers, numbers.accessibility),
+        "label": _by_example(numbers, numbers.label),
+        "common_prediction": _by_example(numbers, numbers.common),
         "relabelled": numbers.relabelled,
+    }
+
+
+def _by_example(
+    numbers: SplitNumbers, values: Shaped[np.ndarray, "example"]
+) -> dict[str, Any]:
+    """Name values by the ids of the examples."""
+    return dict(zip(map(str, numbers.example_id), values.tolist(), strict=True))
+
+
+def _needed(numbers: SplitNumbers) -> dict[str, Any]:
+    """Tell between which numbers of members a reliability would be reached."""
+    alpha, members = numbers.reliability, numbers.members
+    return {
+        str(wanted): members_needed_between(alpha, members, wanted) for wanted in WANTED
     }
 
 
@@ -90,12 +138,6 @@ def _growth(numbers: SplitNumbers) -> dict[str, Any]:
     found = {"members": grown.sizes, "mean": grown.mean}
     found |= {"low": grown.low, "high": grown.high}
     return {name: values.tolist() for name, values in found.items()}
-
-
-def _pair(pair: PairRow) -> dict[str, Any]:
-    found = pair.comparison.to_dict() if pair.comparison else {}
-    names = {"model_a": pair.model_a, "model_b": pair.model_b, "split": pair.split}
-    return {**names, "problem": pair.problem or None, **found}
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -1,29 +1,33 @@
 """Plain sentences that the numbers support, and no others."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from jaxorder.analysis.intervals import FEWEST, Interval
-from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
-from jaxorder.analysis.reliability import members_needed
+from jaxorder.analysis.intervals import FEWEST, Interval, Verdict, beyond
+from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
+from jaxorder.analysis.reliability import cronbach_alpha
 from jaxorder.analysis.results import PairRow
 from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.analysis.snapshots import (
     SUSTAINED,
+    Since,
     above_null,
     agreement_since,
     compared_snapshot,
     defined,
 )
-from jaxorder.report.blocks import Answer, Finding, Verdict
+from jaxorder.errors import on_command_line
+from jaxorder.report.blocks import Answer, Finding
 from jaxorder.report.wording import (
     counted,
     moment,
     moment_step,
+    needed_words,
+    no_interval,
     nouns_of,
+    null_gap,
     page_nouns,
-    with_interval,
 )
 
 # A reliability from here on is called high: the order of another group of as many
@@ -69,26 +73,6 @@ def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Findi
     return told
 
 
-def beyond(observed: Interval, null: Interval) -> Verdict:
-    """Tell whether an interval lies above a null's, or above a number.
-
-    Args:
-        observed: With interval.
-        null: With interval; a number has one without width.
-
-    Returns:
-        "yes" above, "no" below it, "undecided" where they overlap, "undefined" where
-        one is.
-    """
-    if math.isnan(observed.estimate):
-        return "undefined"
-    if math.isnan(observed.low) or math.isnan(null.high):
-        return "undecided"
-    if observed.low > null.high:
-        return "yes"
-    return "no" if observed.high < null.low else "undecided"
-
-
 def missing(run: RunNumbers) -> str:
     """Tell why nothing can be said of a run's agreement; nothing where it can."""
     if not run.run.progress.snapshots:
@@ -114,9 +98,9 @@ def _agreement(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at the last snapshot (test accuracy {accuracy}) agreement is "
-        f"κ = {with_interval(kappa)}, {_PLACE[verdict]} what "
+        f"κ = {kappa}, {_PLACE[verdict]} what "
         f"{nouns_of(run).member}s with the same accuracy in each class would show by "
-        f"chance, {with_interval(null)}.",
+        f"chance, {null}.",
     )
 
 
@@ -136,26 +120,15 @@ def _since(run: RunNumbers) -> Answer:
 
 
 def since(test: SplitNumbers) -> Answer:
-    """Tell since when kappa lies above the class null, without a gap up to the end.
+    """Put in words since when kappa lies above the class null.
 
     Args:
         test: Numbers of the test split.
     """
-    told, above = int(defined(test.kappa).sum()), int(above_null(test).sum())
-    if not told:
-        few = test.members < FEWEST
-        why = f", for which {test.members} members are too few" if few else ""
-        return Answer("undefined", f"κ has no interval at any snapshot{why}")
     state, first = agreement_since(test)
     if first is not None:
         return Answer("yes", _from(test, first), moment(test, first))
-    if state == "never":
-        return _never(test)
-    text = (
-        f"κ lies above chance at {above} of {counted(told, 'snapshot')} with an "
-        f"interval, but not at the last {SUSTAINED} or more of them without a gap"
-    )
-    return Answer("undecided", text, state)
+    return _SINCE[state](test)
 
 
 def _from(test: SplitNumbers, first: int) -> str:
@@ -169,13 +142,38 @@ def _from(test: SplitNumbers, first: int) -> str:
     )
 
 
-def _never(test: SplitNumbers) -> Answer:
-    text = f"κ lies above chance at none of {counted(len(test.kappa), 'snapshot')}"
-    nulls = [null.kappa for null in test.by_class]
-    if "undecided" in map(beyond, test.kappa, nulls):
-        text = f"{text}, and is not told apart from it at some"
-        return Answer("undecided", text)
-    return Answer("no", text, "never")
+def _counted(test: SplitNumbers) -> str:
+    """Count the snapshots that count."""
+    return f"{counted(int(defined(test.kappa).sum()), 'snapshot')} with an interval"
+
+
+def _broken(test: SplitNumbers) -> str:
+    above = int(above_null(test).sum())
+    return (
+        f"κ lies above chance at {above} of {_counted(test)}, but not at the last "
+        f"{SUSTAINED} or more of them without a gap"
+    )
+
+
+def _never(test: SplitNumbers) -> str:
+    return f"κ lies above chance at none of {_counted(test)}"
+
+
+def _undefined(test: SplitNumbers) -> str:
+    few = test.members < FEWEST
+    why = f", for which {test.members} members are too few" if few else ""
+    return f"κ has no interval at any snapshot{why}"
+
+
+_SINCE: dict[Since, Callable[[SplitNumbers], Answer]] = {
+    "with gaps": lambda test: Answer("undecided", _broken(test), "with gaps"),
+    "not yet": lambda test: Answer("undecided", _broken(test), "not yet"),
+    "never": lambda test: Answer("no", _never(test), "never"),
+    "undecided": lambda test: Answer(
+        "undecided", f"{_never(test)}, and is not told apart from it at some"
+    ),
+    "undefined": lambda test: Answer("undefined", _undefined(test)),
+}
 
 
 def _bimodality(run: RunNumbers) -> Answer:
@@ -197,15 +195,15 @@ def _bimodality(run: RunNumbers) -> Answer:
     return Answer(
         verdict,
         f"{run.name}: at test accuracy {accuracy:.2f} ("
-        f"{moment(test, snapshot)}) bimodality is "
-        f"β = {with_interval(observed)} against {with_interval(null)} by chance; "
+        f"{moment(test, snapshot)}) bimodality is β = {null_gap(observed, null)}; "
         f"{_ruling(verdict, observed)}.",
     )
 
 
 def _ruling(verdict: Verdict, observed: Interval) -> str:
     if verdict == "undecided" and math.isnan(observed.low):
-        return "without an interval it cannot be told from chance"
+        few = f" ({counted(observed.units, 'member')})" if observed.of_few else ""
+        return f"without an interval{few} it cannot be told from chance"
     return _RULING[verdict]
 
 
@@ -226,23 +224,25 @@ def _repeatable(run: RunNumbers) -> Answer:
     test, train = run.test, run.train
     if (problem := missing(run)) or test is None or train is None:
         return Answer("undefined", f"{run.name}: {problem}.")
-    alpha = test.reliability
+    alpha, member = test.reliability, nouns_of(run).member
     if math.isnan(alpha.estimate):
-        return Answer("undefined", f"{run.name}: all examples are learned alike.")
-    needed = members_needed(alpha.estimate, test.members, 0.95)
+        return Answer("undefined", f"{run.name}: {_no_order(test)}.")
     return Answer(
         beyond(alpha, Interval(HIGH, HIGH, HIGH)),
         f"{run.name}: the order of the test examples has reliability "
-        f"{with_interval(alpha, 3)} (train {with_interval(train.reliability, 3)}), the "
-        f"correlation to expect with the order of {test.members} other "
-        f"{nouns_of(run).member}s. {_needed(needed, 0.95, nouns_of(run).member)}",
+        f"{alpha.text(3, few=False)} (train {train.reliability.text(3, few=False)})"
+        f"{no_interval(alpha, train.reliability)}, the correlation to expect with the "
+        f"order of {test.members} other {member}s. "
+        f"{needed_words(alpha, test.members, 0.95, member)}.",
     )
 
 
-def _needed(members: int | None, wanted: float, member: str) -> str:
-    if members is None:
-        return f"How many {member}s {wanted} would need cannot be told."
-    return f"{counted(members, member)} would do for {wanted}."
+def _no_order(test: SplitNumbers) -> str:
+    """Say why the reliability of an order is undefined."""
+    # of few members a negative alpha is not told, though there is one
+    if math.isnan(cronbach_alpha(test.order)):
+        return "all examples are learned alike"
+    return f"the order's reliability is {test.reliability}"
 
 
 def _across(pairs: Sequence[PairRow]) -> Iterator[Answer]:
@@ -269,27 +269,26 @@ def _range(pairs: Sequence[PairRow]) -> Answer:
         f"of {len(pairs)} pairs, {verdicts.count('yes')} have a rank correlation "
         f"above {SHARED} on the test examples and {verdicts.count('no')} below it, "
         f"with their whole intervals; {_extreme('the least', found[0])}, "
-        f"{_extreme('the largest', found[-1])}.",
+        f"{_extreme('the largest', found[-1])}"
+        f"{no_interval(*(pair.spearman for pair in found))}.",
         word="some do" if differ else "",
     )
 
 
 def _extreme(which: str, pair: PairRow) -> str:
-    return (
-        f"{which} is {with_interval(pair.spearman)} ({pair.model_a} and {pair.model_b})"
-    )
+    return f"{which} is {pair.spearman.text(few=False)} ({pair.names})"
 
 
 def _pair(test: PairRow, train: PairRow | None) -> Answer:
-    names = f"{test.model_a} and {test.model_b}"
-    if test.comparison is None:
-        return Answer("undefined", f"{names}: cannot be compared ({test.problem}).")
+    if test.error is not None:
+        why = on_command_line(test.error)
+        return Answer("undefined", f"{test.names}: cannot be compared ({why}).")
+    found = [test.spearman, *([train.spearman] if train else [])]
+    told = [f"{r.text(few=False)} on {s}" for r, s in zip(found, SPLITS, strict=False)]
     return Answer(
         _shared(test.spearman),
-        f"{names}: the orders have rank correlation {with_interval(test.spearman)} on "
-        "test"
-        + (f", {with_interval(train.spearman)} on train" if train else "")
-        + f". {matched_words(test)}",
+        f"{test.names}: the orders have rank correlation {', '.join(told)}"
+        f"{no_interval(*found)}. {matched_words(test)}",
     )
 
 
@@ -309,5 +308,5 @@ def matched_words(pair: PairRow) -> str:
         )
     return (
         f"Up to matched test accuracy ({accuracies}) it is "
-        f"{with_interval(matched.spearman)}."
+        f"{matched.spearman.text(few=False)}."
     )

@@ -19,8 +19,7 @@ def lede(runs: Sequence[RunNumbers]) -> list[str]:
     """
     data = {_data_words(run) for run in runs}
     trained = f"{_trained(runs)}, trained on {listed(sorted(data))}."
-    left_out = [_left_out(run) for run in runs if run.excluded]
-    return [trained, *_apart(runs), *left_out]
+    return [trained, *_apart(runs), *left_out(runs)]
 
 
 def _trained(runs: Sequence[RunNumbers]) -> str:
@@ -129,6 +128,14 @@ def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
     ]
 
 
-def _left_out(run: RunNumbers) -> str:
-    names = [f"member {each.member} ({each.reason})" for each in run.excluded]
-    return f"Left out of every number, of {run.name}: {listed(names)}."
+def left_out(runs: Sequence[RunNumbers]) -> list[str]:
+    """Name the members that count in no number, run by run, and say why."""
+    told = []
+    for run in runs:
+        names = [f"member {each.member} ({each.reason})" for each in run.excluded]
+        told += [
+            f"{run.name}: {counted(len(names), 'member')} left out of every number, "
+            "for counted as wrong they would agree with one another: "
+            f"{listed(names)}."
+        ] * bool(names)
+    return told

@@ -70,10 +70,18 @@ def write_report(
 def report(
     paths: Paths, out: Path | str | None = None, labels: Labels = "label"
 ) -> tuple[Path, Page]:
-    """Write a report, as `write_report` does.
+    """Write a report, as `write_report` does, and return what stands in it, too.
+
+    Args:
+        paths: As of `write_report`.
+        out: Likewise.
+        labels: Likewise.
 
     Returns:
-        The file, and what it was written from.
+        The file, and what it was written from: all that was measured.
+
+    Raises:
+        RequestError: As of `write_report`.
     """
     folders = _folders(paths)
     target = _target(folders, out)

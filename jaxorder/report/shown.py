@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
+from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.analysis.results import PairRow, Results
+from jaxorder.errors import RequestError, given
 from jaxorder.report.blocks import Block, Finding, Notes
 from jaxorder.report.figures.canvas import Look, look
 from jaxorder.report.findings import findings, missing
@@ -52,6 +53,15 @@ class Page:
     """
 
     results: Results
+
+    def __post_init__(self) -> None:
+        """Refuse results without nulls, beside which everything on a page stands."""
+        splits = [run.split(name) for run in self.results.runs for name in SPLITS]
+        if not all(each.by_class for each in splits if each):
+            raise RequestError(
+                f"a page: wanted measured nulls, got none ({given('simulations', 0)}); "
+                f"leave {given('simulations')} out"
+            )
 
     @property
     def runs(self) -> Sequence[RunNumbers]:

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from jaxorder.analysis.intervals import Interval, rounded
+from jaxorder.analysis.intervals import FEWEST, Interval
 from jaxorder.analysis.numbers import RunNumbers, SplitNumbers
+from jaxorder.analysis.reliability import members_needed_between
 
 
 class Nouns(NamedTuple):
@@ -51,26 +52,6 @@ def moment_step(numbers: SplitNumbers, snapshot: int) -> str:
     return f"{when} (step {step:,})"
 
 
-def number(value: float, digits: int = 2) -> str:
-    """Write a number, or that it is undefined.
-
-    Example:
-        >>> number(0.876), number(float("nan"))
-        ('0.88', 'undefined')
-    """
-    return "undefined" if math.isnan(value) else rounded(value, digits)
-
-
-def with_interval(interval: Interval, digits: int = 2) -> str:
-    """Write an estimate with its interval in brackets, finer where that is narrow.
-
-    Example:
-        >>> with_interval(Interval(0.5, 0.4, 0.6), 3)
-        '0.500 [0.400, 0.600]'
-    """
-    return interval.text(digits)
-
-
 def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
     """Write an observed value beside what a null expects.
 
@@ -78,8 +59,67 @@ def null_gap(observed: Interval, null: Interval, digits: int = 2) -> str:
         >>> null_gap(Interval(0.5, 0.4, 0.6), Interval(0.1, 0.05, 0.15))
         '0.50 [0.40, 0.60] against 0.10 [0.05, 0.15] by chance'
     """
-    chance = with_interval(null, digits)
-    return f"{with_interval(observed, digits)} against {chance} by chance"
+    told = observed.text(digits, few=False)
+    return f"{told} against {null.text(digits)} by chance"
+
+
+def no_interval(*found: Interval) -> str:
+    """Say once of all numbers of a line that some have no interval, and why.
+
+    Example:
+        >>> nan = float("nan")
+        >>> no_interval(Interval(0.5, nan, nan, units=3), Interval(0.5, 0.4, 0.6))
+        ', without an interval (3 members)'
+    """
+    few = sorted({each.units for each in found if each.of_few})
+    if not few:
+        return ""
+    return f", without an interval ({counted(few[-1], 'member')})"
+
+
+def few_members(members: Iterable[int]) -> str:
+    """Say once beneath a table that so few members have no intervals, if any have.
+
+    Example:
+        >>> few_members([8, 3]), few_members([8])
+        (' 3 members are too few for intervals.', '')
+    """
+    few = sorted({each for each in members if each < FEWEST})
+    if not few:
+        return ""
+    many = "1 member is" if few == [1] else f"{listed(list(map(str, few)))} members are"
+    return f" {many} too few for intervals."
+
+
+def needed(alpha: Interval, members: int, wanted: float) -> str:
+    """Write between which numbers of members a reliability is reached.
+
+    Example:
+        >>> needed(Interval(0.9, 0.8, 0.95), 8, 0.95)
+        '8 to 38'
+    """
+    least, most = members_needed_between(alpha, members, wanted)
+    if least is None:
+        return "cannot be told"
+    if most is None:
+        return f"at least {least:,}"
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def needed_words(alpha: Interval, members: int, wanted: float, member: str) -> str:
+    """Write the same as a sentence, without its full stop.
+
+    Example:
+        >>> needed_words(Interval(0.9, 0.8, 0.95), 8, 0.95, "network")
+        '8 to 38 networks would do for 0.95'
+    """
+    least, most = members_needed_between(alpha, members, wanted)
+    if least is None:
+        here = counted(members, member)
+        return f"How many {member}s {wanted} takes cannot be told from {here}"
+    many = "" if (least, most) == (1, 1) else "s"
+    verb = "would be needed" if most is None else "would do"
+    return f"{needed(alpha, members, wanted)} {member}{many} {verb} for {wanted}"
 
 
 def mean_deviation(mean: float, deviation: float) -> str:
@@ -134,19 +174,6 @@ def short(value: float) -> str:
         ('0.048', '1', '123')
     """
     return f"{value:.0f}" if value >= 100 else f"{value:.2g}"
-
-
-def duration(seconds: float) -> str:
-    """Write a time.
-
-    Example:
-        >>> duration(31.2), duration(600.0), duration(7322.0)
-        ('31 s', '10 min', '2 h 2 min')
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def shortened(text: str, most: int) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +11,7 @@ import xarray as xr
 from jaxorder import record
 from jaxorder.config import RunConfig
 from jaxorder.errors import RequestError, given
+from jaxorder.notebook import html_table
 from jaxorder.run.document import CONFIG, read_document
 
 Labels = Literal["label", "original"]
@@ -211,8 +211,7 @@ class Run:
     def _repr_html_(self) -> str:
         """Return what notebooks show of a run."""
         facts = {"model": self.name, **self._facts(), "folder": str(self.path)}
-        cells = [f"<th>{escape(n)}</th><td>{escape(f)}</td>" for n, f in facts.items()]
-        return f"<table>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
+        return html_table("Run", list(facts.items()))
 
 
 def is_run(path: Path) -> bool:

@@ -1,10 +1,12 @@
 """Curves over training: accuracy, agreement beyond chance, bimodality."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 
-from jaxorder.analysis.intervals import Interval
+from jaxorder.analysis.intervals import Interval, number
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshot_measures import SnapshotMeasure
 from jaxorder.report.figures.canvas import (
@@ -22,7 +24,6 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
-from jaxorder.report.wording import number
 
 # ---- accuracy
 
@@ -137,9 +138,7 @@ def kappa_over_time(
         if since is not None:
             ax.axvline(numbers.epoch[since], color=INK, lw=0.8, ls=(0, (4, 2)))
         _time_axis(ax, numbers.epoch, numbers.time_axis)
-        found = [each.estimate for each in numbers.kappa]
-        top = np.nanmax(found) if not np.isnan(found).all() else 0.0
-        ax.set(ylim=(-0.08, min(1.04, max(0.3, 1.25 * top + 0.05))), ylabel="kappa κ")
+        ax.set(ylim=_kappa_reach(numbers.kappa, nulls), ylabel="kappa κ")
         ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=2)
         return picture(
@@ -148,6 +147,16 @@ def kappa_over_time(
             f"last snapshot {number(numbers.kappa[-1].estimate)}, class null "
             f"{number(nulls[-1].estimate)}.",
         )
+
+
+def _kappa_reach(
+    kappas: Sequence[Interval], nulls: Sequence[Interval]
+) -> tuple[float, float]:
+    """Choose the ends of kappa's axis, by what is drawn but for its own intervals."""
+    ends = [end for null in nulls for end in (null.estimate, null.low)]
+    found = np.array([each.estimate for each in kappas])
+    low, top = np.nanmin([0.0, *found, *ends]), np.nanmax([0.0, *found])
+    return float(1.1 * low - 0.03), float(min(1.04, max(0.3, 1.25 * top + 0.05)))
 
 
 def over_accuracy(

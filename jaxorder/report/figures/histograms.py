@@ -8,6 +8,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from jaxorder.analysis.intervals import number
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.report.figures.canvas import (
@@ -20,7 +21,7 @@ from jaxorder.report.figures.canvas import (
     picture,
     style,
 )
-from jaxorder.report.wording import moment, nouns_of, number, percent, short
+from jaxorder.report.wording import moment, nouns_of, percent, short
 
 # More values of TP-agreement than this are drawn pooled: bars would be hairs.
 MOST_BARS = 48

@@ -6,8 +6,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 
-from jaxorder.analysis import Interval, spearman_brown
+from jaxorder.analysis import spearman_brown
 from jaxorder.analysis.growth import Growth
+from jaxorder.analysis.intervals import Interval, number
 from jaxorder.report.figures.canvas import (
     INK,
     NULL,
@@ -21,7 +22,7 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
-from jaxorder.report.wording import counted, number
+from jaxorder.report.wording import counted
 
 # Above this many examples a scatter is a blot: draw how many lie where.
 _MOST_POINTS = 3000

@@ -7,12 +7,13 @@ from jaxtyping import Float
 
 from jaxorder.analysis.numbers import SPLITS
 from jaxorder.analysis.results import PairRow
+from jaxorder.errors import on_command_line
 from jaxorder.report.blocks import Block, Notes, Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import correlation_matrix, scatter
 from jaxorder.report.findings import matched_words
 from jaxorder.report.shown import Page, Shown, shown_nouns
-from jaxorder.report.wording import with_interval
+from jaxorder.report.wording import few_members, no_interval
 
 # Pairs of which every scatter is drawn; of more, the matrix tells.
 _SCATTERS = 3
@@ -33,7 +34,9 @@ def across(page: Page) -> Section | None:
         return None
     shown, pairs = page.shown, page.pairs
     compared = [pair for pair in pairs if pair.comparison is not None]
-    told = [f"{_names(pair)}: {pair.problem}." for pair in pairs if pair.problem]
+    told = [
+        f"{pair.names}: {on_command_line(pair.error)}." for pair in pairs if pair.error
+    ]
     blocks: list[Block] = [Notes(told)] if told else []
     if len(shown) < 2:
         blocks.append(Notes(["Fewer than two models have anything recorded."]))
@@ -45,10 +48,6 @@ def across(page: Page) -> Section | None:
         ]
     title = f"Do {shown_nouns(shown).model}s share the order?"
     return Section("across", title, blocks)
-
-
-def _names(pair: PairRow) -> str:
-    return f"{pair.model_a} and {pair.model_b}"
 
 
 def _matrix_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
@@ -85,11 +84,12 @@ def _matrix_words(pairs: Sequence[PairRow], split: str) -> str:
         return f"{split.capitalize()}: no correlation is defined."
     defined.sort(key=lambda pair: pair.spearman.estimate)
     least, most = (
-        f"{with_interval(pair.spearman)} ({_names(pair)})"
+        f"{pair.spearman.text(few=False)} ({pair.names})"
         for pair in (defined[0], defined[-1])
     )
     words = least if len(defined) == 1 else f"from {least} to {most}"
-    return f"{split.capitalize()}: {words}."
+    few = no_interval(*(pair.spearman for pair in defined))
+    return f"{split.capitalize()}: {words}{few}."
 
 
 def _pair_table(pairs: Sequence[PairRow]) -> Table:
@@ -100,15 +100,20 @@ def _pair_table(pairs: Sequence[PairRow]) -> Table:
         "Disattenuated: corrected for the finite number of members; not clipped, so it "
         "may exceed 1. Matched accuracy: accessibilities up to the snapshots at which "
         "both have the same mean test accuracy; undecided where the nearest differ by "
-        "more than 2 points." + _shared_words(pairs),
+        f"more than 2 points.{_few_words(pairs)}{_shared_words(pairs)}",
     )
+
+
+def _few_words(pairs: Sequence[PairRow]) -> str:
+    compared = [pair.comparison for pair in pairs if pair.comparison]
+    return few_members(n for c in compared for n in (c.members_a, c.members_b))
 
 
 def _shared_words(pairs: Sequence[PairRow]) -> str:
     shared = [p for p in pairs if p.comparison and p.comparison.shared_streams]
     if not shared:
         return ""
-    names = sorted({_names(pair) for pair in shared})
+    names = sorted({pair.names for pair in shared})
     return (
         " Shared seeds, and so shared mini-batches, which raise agreement: "
         f"{', '.join(names)}."
@@ -119,12 +124,12 @@ def _pair_cells(pair: PairRow) -> list[str]:
     assert pair.comparison is not None
     matched = pair.comparison.matched
     return [
-        _names(pair),
+        pair.names,
         pair.split,
         f"{pair.comparison.examples:,}",
-        with_interval(pair.spearman),
-        with_interval(pair.disattenuated),
-        with_interval(pair.matched) if matched.decided else "undecided",
+        pair.spearman.text(few=False),
+        pair.disattenuated.text(few=False),
+        matched.text(few=False),
         f"{matched.accuracy_a:.3f}, {matched.accuracy_b:.3f}",
     ]
 
@@ -138,7 +143,7 @@ def _extremes(rows: list[list[PairRow]]) -> list[list[PairRow]]:
 
 
 def _scatter_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
-    by_names = {name: [p for p in pairs if _names(p) == name] for name in _all(pairs)}
+    by_names = {name: [p for p in pairs if p.names == name] for name in _all(pairs)}
     chosen = _extremes(list(by_names.values()))
     left = len(by_names) - len(chosen)
     more = (
@@ -156,18 +161,17 @@ def _scatter_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
         f"dashed diagonal both learn it equally early, above it the {model} on the "
         "vertical axis is earlier.",
         [_scatter_picture(shown, pair) for rows in chosen for pair in rows],
-        [*(f"{_names(p)}: {_scatter_words(p)}" for p, *_ in chosen), *more],
+        [*(f"{p.names}: {_scatter_words(p)}" for p, *_ in chosen), *more],
         grid="large" if len(chosen) in (1, 2) else "middle",
     )
 
 
 def _all(pairs: Sequence[PairRow]) -> list[str]:
-    return list(dict.fromkeys(_names(pair) for pair in pairs))
+    return list(dict.fromkeys(pair.names for pair in pairs))
 
 
 def _scatter_words(pair: PairRow) -> str:
-    spearman = with_interval(pair.spearman)
-    return f"Spearman {spearman} on {pair.split}. {matched_words(pair)}"
+    return f"Spearman {pair.spearman} on {pair.split}. {matched_words(pair)}"
 
 
 def _scatter_picture(shown: Sequence[Shown], pair: PairRow) -> Picture:

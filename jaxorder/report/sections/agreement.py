@@ -9,7 +9,7 @@ from jaxorder.analysis.snapshots import compared_snapshot, nearest_snapshot
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.histograms import tpa_heat_maps, tpa_histogram
 from jaxorder.report.shown import Page, Shown, absent, several, single
-from jaxorder.report.wording import moment, nouns_of, null_gap, percent
+from jaxorder.report.wording import moment, no_interval, nouns_of, null_gap, percent
 
 _MILESTONES = (0.3, 0.5, 0.7, 0.9)
 _NEAR = 0.06
@@ -65,7 +65,8 @@ def _histogram_words(numbers: SplitNumbers) -> str:
     observed, expected = (_outer(each) for each in (numbers.counts[snapshot], null.pmf))
     beta = null_gap(numbers.bimodality[snapshot], null.bimodality)
     member = nouns_of(numbers).member
-    verdict = f"bimodality β = {beta}" if comparable else "β is not compared there"
+    few = no_interval(numbers.bimodality[snapshot])
+    verdict = f"bimodality β = {beta}{few}" if comparable else "β is not compared there"
     return (
         f"At mean accuracy {numbers.mean_accuracy[snapshot]:.2f} ("
         f"{moment(numbers, snapshot)}), {percent(observed)} of the "
@@ -85,7 +86,8 @@ def _map_plate(run: Shown) -> Plate:
         f"{run.heading}: when do examples move from “nobody” to “everybody”?",
         "Each column is the histogram above at one snapshot, the last at the right; "
         "bright cells hold many examples. The lower map is what chance (class null) "
-        "would give at the same accuracies: compare what is left far from 1 late on.",
+        "would give at the same accuracies: look at which examples are still far from "
+        "1 at the end.",
         [tpa_heat_maps(split, run.name, run.look) for split in (run.test, run.train)],
         [_map_words(split) for split in (run.test, run.train)],
         grid="large",

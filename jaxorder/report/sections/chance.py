@@ -3,7 +3,11 @@
 import numpy as np
 
 from jaxorder.analysis.numbers import SplitNumbers
-from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
+from jaxorder.analysis.snapshot_measures import (
+    BY_NAME,
+    SNAPSHOT_MEASURES,
+    SnapshotMeasure,
+)
 from jaxorder.analysis.snapshots import agreement_since, nearest_snapshot
 from jaxorder.report.blocks import Block, Notes, Plate, Section
 from jaxorder.report.figures.canvas import Picture
@@ -12,13 +16,14 @@ from jaxorder.report.findings import since
 from jaxorder.report.shown import Page, Shown, absent, several, single
 from jaxorder.report.wording import listed, nouns_of, null_gap
 
+_LOW, _HIGH = BY_NAME["bimodality"].comparable or (0.0, 1.0)
 _SYMBOLS = listed([measure.symbol for measure in SNAPSHOT_MEASURES])
 _READING = (
     "κ is 0 for independent members and 1 where all are right on the same examples; "
     "it is beyond chance where its 95 % interval is above the grey band (class null), "
     "from the dashed line on. β is lower the more the examples fall into “all” and "
     "“none”; it depends on accuracy, so it is compared with chance at mean accuracies "
-    "of 0.3 to 0.7 only, and drawn nowhere else."
+    f"of {_LOW} to {_HIGH} only, and drawn nowhere else."
 )
 
 

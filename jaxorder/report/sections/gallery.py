@@ -108,7 +108,8 @@ def _tied(accessibility: Float[np.ndarray, "example"], first: bool) -> str:
     count = int((np.abs(accessibility - extreme) < 1e-9).sum())
     if count <= 1:
         return ""
-    return f" {counted(count, 'example')} share the extreme value {extreme:.2f}."
+    which = "highest" if first else "lowest"
+    return f" {counted(count, 'example')} share the {which} accessibility."
 
 
 def _gallery(

@@ -10,7 +10,7 @@ from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 from jaxorder.report.blocks import Notes, Section, Table
 from jaxorder.report.lede import lede
 from jaxorder.report.shown import Page
-from jaxorder.report.wording import mean_deviation, page_nouns, with_interval
+from jaxorder.report.wording import few_members, mean_deviation, page_nouns
 
 _CAVEATS = (
     "“By chance” means the class null: {member}s that are independent of one another "
@@ -22,7 +22,7 @@ _CAVEATS = (
     "same examples, not about other data.",
 )
 _LEARNERS = (
-    "Learners that are no networks have each a time of their own (rounds, trees, "
+    "Learners that are no networks each have their own time (rounds, trees, "
     "epochs, or the share of the training set that they were fitted to): compare them "
     "with others at matched accuracy. Members that differ by resampling agree less by "
     "construction: compare with networks trained under the same resampling."
@@ -61,7 +61,8 @@ def _summary_table(rows: Sequence[SummaryRow]) -> Table:
         head,
         [_summary_cells(row) for row in rows],
         "Accuracies: mean ± standard deviation over members. β: bimodality at the "
-        "snapshot whose mean test accuracy (in parentheses) is nearest 0.5.",
+        "snapshot whose mean test accuracy (in parentheses) is nearest 0.5."
+        f"{few_members(row.members for row in rows)}",
     )
 
 
@@ -72,7 +73,7 @@ def _summary_cells(row: SummaryRow) -> list[str]:
         _accuracy(row.train_accuracy, row.train_deviation),
         _accuracy(row.test_accuracy, row.test_deviation),
         *(measured(value) for value in row.measures.values()),
-        with_interval(row.reliability, 3),
+        row.reliability.text(3, few=False),
     ]
 
 
@@ -80,11 +81,11 @@ def measured(value: AtSnapshot) -> str:
     """Write a measure of the summary, or why it is not told."""
     within = value.measure.comparable
     if within is None or np.isnan(value.accuracy):
-        return with_interval(value.interval)
+        return value.interval.text(few=False)
     at = f"(at {value.accuracy:.2f})"
     if not value.measure.compares(value.accuracy):
         return f"not told {at}: no accuracy within {within[0]} to {within[1]}"
-    return f"{with_interval(value.interval)} {at}"
+    return f"{value.interval.text(few=False)} {at}"
 
 
 def _accuracy(mean: float, deviation: float) -> str:

@@ -14,7 +14,8 @@ from jaxorder.errors import option_name
 from jaxorder.options import given_options
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
 from jaxorder.report.findings import HIGH, SHARED
-from jaxorder.report.sections.members import MINI_BATCHES, left_out
+from jaxorder.report.lede import left_out
+from jaxorder.report.sections.members import MINI_BATCHES
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import listed
 from jaxorder.run.folder import Run
@@ -26,11 +27,10 @@ _PAPER = "after Hacohen et al. 2020"
 def making(page: Page) -> Section:
     """Say how what is on the page can be made again, and what its words mean."""
     runs = page.runs
-    excluded = [left_out(run) for run in runs if run.excluded]
     blocks: list[Block] = [
         Commands(commands([run.run for run in runs])),
         _machine_table([run.run for run in runs]),
-        Notes(excluded or ["No member was left out."]),
+        Notes(left_out(runs) or ["No member was left out."]),
         Terms(definitions()),
     ]
     return Section("making", "How it was made, and what the words mean", blocks)
@@ -187,10 +187,11 @@ _AFTER = (
     ),
     Term(
         "since when",
-        "The first snapshot from which on the 95 % interval of κ on the test examples "
-        "lies above the class null's range at every snapshot that has an interval, "
-        f"{SUSTAINED} at least; “not yet” where it does at fewer, the last ones; “with "
-        "gaps” where it did before, too, or does no more.",
+        "The first snapshot from which κ of the test examples stays above chance: its "
+        "95 % interval lies above the class null's range. That must hold at all later "
+        f"snapshots that have an interval, at {SUSTAINED} or more. “Not yet”: only at "
+        f"the last ones, fewer than {SUSTAINED}. “With gaps”: also at earlier ones, or "
+        "at earlier ones alone. “Never”: at none.",
         "jaxorder",
     ),
     Term(
@@ -202,7 +203,8 @@ _AFTER = (
     ),
     Term(
         "members needed",
-        "How many members would bring the reliability to a wanted value.",
+        "How many members would bring the reliability to a wanted value, as both ends "
+        "of its interval have it; it cannot be told without an interval.",
         "Spearman 1910; Brown 1910",
     ),
     Term(
@@ -225,7 +227,8 @@ _AFTER = (
         "95 %, by leaving out each member in turn (jackknife), on a scale that keeps "
         "it within the range of its measure: Fisher's z of correlations and of κ, "
         f"ln(1 - alpha) of Cronbach's alpha, ln(β - 1); none of fewer than {FEWEST} "
-        "members; what is disattenuated has no range. Resampling members with "
+        "members; what is disattenuated has no range. Near chance, intervals are too "
+        "wide if anything. Resampling members with "
         "replacement would make duplicates that agree with themselves.",
         "Tukey 1958; Fisher 1921, 1925; Bonett 2002",
     ),

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from jaxorder import record
 from jaxorder.analysis.numbers import RunNumbers
+from jaxorder.progress.wording import duration
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
-from jaxorder.report.lede import members_differ
+from jaxorder.report.lede import left_out, members_differ
 from jaxorder.report.shown import Page
-from jaxorder.report.wording import counted, duration, listed, page_nouns
+from jaxorder.report.wording import listed, page_nouns
 from jaxorder.run.folder import Run
 
 # More columns would not fit a printed page.
@@ -25,18 +26,8 @@ def members(page: Page) -> Section:
             _member_table(pairs[first : first + _SIDE_BY_SIDE], *what)
             for first in range(0, len(pairs), _SIDE_BY_SIDE)
         ]
-    excluded = [left_out(run) for run in runs if run.excluded]
     title = f"The data and the {page_nouns(runs).member}s"
-    return Section("members", title, [*blocks, Notes(excluded)])
-
-
-def left_out(run: RunNumbers) -> str:
-    """Name the members of a run that count in no number, and say why."""
-    names = [f"member {each.member} ({each.reason})" for each in run.excluded]
-    return (
-        f"{run.name}: {counted(len(names), 'member')} left out of every number, for "
-        f"counted as wrong they would agree with one another: {listed(names)}."
-    )
+    return Section("members", title, [*blocks, Notes(left_out(runs))])
 
 
 def _data_table(runs: Sequence[RunNumbers]) -> Table:
@@ -53,17 +44,19 @@ def _data_table(runs: Sequence[RunNumbers]) -> Table:
             "Digest",
         ],
         list(rows),
-        f"Right and wrong is against {_counted_right(runs)}."
+        f"An answer counts as right if it is the label that {_counted_right(runs)}."
         + "".join(_relabelled(run) for run in runs),
     )
 
 
 def _counted_right(runs: Sequence[RunNumbers]) -> str:
     towards = {
-        "label": "the labels that the members were trained towards",
-        "original": "the labels that the examples came with",
+        "label": "the members were trained towards",
+        "original": "the example came with",
     }
-    return listed([towards[labels] for labels in sorted({r.run.labels for r in runs})])
+    return " or ".join(
+        [towards[labels] for labels in sorted({r.run.labels for r in runs})]
+    )
 
 
 def _data_cells(run: RunNumbers) -> list[str]:

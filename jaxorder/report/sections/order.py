@@ -4,22 +4,29 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxorder.analysis import Interval, members_needed
+from jaxorder.analysis.growth import DRAWS
+from jaxorder.analysis.intervals import number
 from jaxorder.analysis.numbers import SPLITS, SplitNumbers
 from jaxorder.report.blocks import Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
 from jaxorder.report.figures.orders import reliability_growth
 from jaxorder.report.shown import Page, Shown, absent, several, shown_nouns, single
-from jaxorder.report.wording import counted, nouns_of, number, with_interval
+from jaxorder.report.wording import (
+    few_members,
+    listed,
+    needed,
+    needed_words,
+    nouns_of,
+)
 
-_WANTED = (0.9, 0.95)
+WANTED = (0.9, 0.95)
 _HEAD = (
     "Model",
     "Split",
     "Members",
     "Cronbach's alpha",
     "Correlation of halves",
-    *(f"Members for {wanted}" for wanted in _WANTED),
+    *(f"Members for {wanted}" for wanted in WANTED),
 )
 
 
@@ -46,8 +53,8 @@ def _growth_plate(shown: Sequence[Shown]) -> Plate:
         f"How many {member}s does a reliable order need?",
         f"Points: how well two separate groups of that many {member}s agree on which "
         "examples come first (correlation of accessibilities; mean, least and largest "
-        "of 20 draws). Lines: what Spearman and Brown's formula predicts from all "
-        f"{member}s; dotted: 0.9 and 0.95.",
+        f"of {DRAWS} draws). Lines: what Spearman and Brown's formula predicts from "
+        f"all {member}s; dotted: {listed(list(map(str, WANTED)))}.",
         [_growth_picture(shown, split) for split in SPLITS],
         [_growth_words(run) for run in shown],
         grid="large",
@@ -60,17 +67,14 @@ def _growth_picture(shown: Sequence[Shown], split: str) -> Picture:
 
 
 def _growth_words(run: Shown) -> str:
-    alpha, here = run.test.reliability.estimate, run.test.members
-    needed = [members_needed(alpha, here, wanted) for wanted in _WANTED]
+    alpha, here = run.test.reliability, run.test.members
     member = nouns_of(run.numbers).member
-    known = [each for each in needed if each is not None]
-    if len(known) < len(needed):
-        return f"{run.heading}: how many {member}s are needed cannot be told."
-    return (
-        f"{run.heading}: the {here} {member}s here give {number(alpha, 3)} on test; "
-        f"{counted(known[0], member)} would do for {_WANTED[0]}, {known[1]:,} for "
-        f"{_WANTED[1]}."
-    )
+    told = f"the {here} {member}s here give {alpha.text(3)} on test"
+    if np.isnan(alpha.low):
+        why = f"how many would do cannot be told from {here} {member}s"
+        return f"{run.heading}: {told}; {why}."
+    takes = [needed_words(alpha, here, wanted, member) for wanted in WANTED]
+    return f"{run.heading}: {told}; {listed(takes)}."
 
 
 def _reliability_table(shown: Sequence[Shown]) -> Table:
@@ -78,8 +82,9 @@ def _reliability_table(shown: Sequence[Shown]) -> Table:
         "Reliability of the order",
         _HEAD,
         [_cells(run, run.split(split)) for run in shown for split in SPLITS],
-        "Needed numbers of members are extrapolated from alpha by Spearman and Brown's "
-        "formula.",
+        "Needed numbers of members are extrapolated from the ends of alpha's interval "
+        "by Spearman and Brown's formula."
+        f"{few_members([run.test.members for run in shown])}",
     )
 
 
@@ -89,12 +94,7 @@ def _cells(run: Shown, numbers: SplitNumbers) -> list[str]:
         run.heading,
         numbers.split,
         str(numbers.members),
-        with_interval(alpha, 3),
+        alpha.text(3, few=False),
         number(numbers.halves, 3),
-        *(_needed(alpha, numbers.members, wanted) for wanted in _WANTED),
+        *(needed(alpha, numbers.members, wanted) for wanted in WANTED),
     ]
-
-
-def _needed(alpha: Interval, members: int, wanted: float) -> str:
-    needed = members_needed(alpha.estimate, members, wanted)
-    return "cannot be told" if needed is None else f"{needed:,}"
