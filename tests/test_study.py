@@ -2,11 +2,16 @@
 
 import dataclasses
 import json
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import jaxorder as jo
 from jaxorder.cli import main
@@ -15,6 +20,7 @@ from jaxorder.data import beside
 from jaxorder.ensemble import planner
 from jaxorder.errors import RequestError
 from jaxorder.members.streams import seeds
+from jaxorder.report.sections.making import commands
 from jaxorder.run import training
 from jaxorder.run.study import Study
 
@@ -299,6 +305,22 @@ def test_a_study_shows_itself(study: Study) -> None:
 def test_its_report_says_how_to_make_it_again(study: Study) -> None:
     page = jo.write_report(study.path).read_text(encoding="utf-8")
     assert f"jaxorder run {study.path}/study.json --out" in page
+
+
+def test_the_report_of_a_named_run_alone_says_so_too(
+    study: Study, tmp_path: Path
+) -> None:
+    copy = tmp_path / "slow"
+    shutil.copytree(study["slow"].path, copy)
+    (line,) = commands([jo.open_run(copy)])
+    python, option, code = shlex.split(line)
+    assert (python, option) == ("python", "-c")
+    again = tmp_path / "again"
+    subprocess.run(
+        [sys.executable, "-c", code.replace(str(copy), str(again))], check=True
+    )
+    found, wanted = (run.record("test") for run in (jo.open_run(again), study["slow"]))
+    xr.testing.assert_equal(found.prediction, wanted.prediction)
 
 
 def test_nothing_is_left_to_resume(study: Study) -> None:

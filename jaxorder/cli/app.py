@@ -24,6 +24,8 @@ from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_lin
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Results
+    from jaxorder.progress.watch import Watch
+    from jaxorder.report.shown import Page
 
 
 app = App(
@@ -123,7 +125,8 @@ def run(
         from jaxorder.run.training import train_study
 
         train_study(config, out=out, watch=watch)
-    _conclude(out, json)
+        told = _reported(out, watch)
+    _conclude(out, *told, json)
 
 
 @app.command
@@ -136,11 +139,14 @@ def resume(path: Path, /, *, quiet: Quiet = False, json: Json = False) -> None:
         Folder of the study or run.
     """
     from jaxorder.progress import chosen
-    from jaxorder.run.training import resume
 
     with chosen(not quiet) as watch:
+        watch.phase("starting", sound=False)
+        from jaxorder.run.training import resume
+
         resume(path, watch=watch)
-    _conclude(path, json)
+        told = _reported(path, watch)
+    _conclude(path, *told, json)
 
 
 @app.command
@@ -160,18 +166,26 @@ def grow(
         Members that each run is to have.
     """
     from jaxorder.progress import chosen
-    from jaxorder.run.training import grow
 
     with chosen(not quiet) as watch:
+        watch.phase("starting", sound=False)
+        from jaxorder.run.training import grow
+
         grow(path, members, watch=watch)
-    _conclude(path, json)
+        told = _reported(path, watch)
+    _conclude(path, *told, json)
 
 
-def _conclude(path: Path, as_json: bool) -> None:
-    """Write the report of a finished study and print its summary."""
+def _reported(path: Path, watch: "Watch") -> tuple[Path, "Page"]:
+    """Write the report of a finished study."""
+    watch.phase("writing the report")
     from jaxorder.report import report
 
-    file, page = report([path])
+    return report([path])
+
+
+def _conclude(path: Path, file: Path, page: "Page", as_json: bool) -> None:
+    """Print the summary of a finished study, whose report is written."""
     if as_json:
         _print_json(_summary_document(path, file, page.results))
     else:
@@ -213,12 +227,15 @@ def report(
         the original.
     """
     from jaxorder.plain import plain
+    from jaxorder.progress import chosen
     from jaxorder.report import report as write
     from jaxorder.report.document import document
 
     if not paths:
         raise RequestError("report: name the folder of a study or a run")
-    file, page = write(paths, out, against)
+    with chosen(None) as watch:
+        watch.phase("writing the report", sound=False)
+        file, page = write(paths, out, against)
     if json:
         _print_json({"report": str(file), **plain(document(page))})
     else:

@@ -9,7 +9,7 @@ from jaxorder.analysis.intervals import FEWEST
 from jaxorder.analysis.numbers import SIMULATIONS
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES
 from jaxorder.analysis.snapshots import SUSTAINED
-from jaxorder.config import StudyOptions
+from jaxorder.config import RunConfig, StudyOptions, to_json
 from jaxorder.errors import option_name
 from jaxorder.options import given_options
 from jaxorder.report.blocks import Block, Commands, Notes, Section, Table, Term, Terms
@@ -60,7 +60,12 @@ def _lines(run: Run) -> Iterator[str]:
     study = Study(above).config if is_study(above) else None
     asked = {each.key: each for each in study.runs} if study else {}
     if study is None or run.name not in asked:
-        yield _command(run.config, [run.config.model], run.path)
+        model, named = run.config.model, run.config.name
+        yield (
+            _call(run.config, run.path)
+            if named
+            else _command(run.config, [model], run.path)
+        )
         return
     if study.alike:
         yield _command(study.runs[0], study.names, above)
@@ -76,6 +81,15 @@ def _command(options: StudyOptions, models: Sequence[str], out: Path) -> str:
     for name, value in given_options(options, StudyOptions).items():
         words += _option(name, value) if name != "data" else []
     return shlex.join([*words, "--out", str(out)])
+
+
+def _call(config: RunConfig, out: Path) -> str:
+    """Return what makes a run of another name than its model, which no option gives."""
+    said = given_options(config)
+    values = {name: value for name, value in to_json(config).items() if name in said}
+    words = [f"{name}={value!r}" for name, value in values.items()]
+    code = f"import jaxorder; jaxorder.train({', '.join(words)}, out={str(out)!r})"
+    return shlex.join(["python", "-c", code])
 
 
 def _option(name: str, value: Any) -> list[str]:
