@@ -178,7 +178,7 @@ def grow(
 
 def _reported(path: Path, watch: "Watch") -> tuple[Path, "Page"]:
     """Write the report of a finished study."""
-    watch.phase("writing the report")
+    watch.phase("writing the report", sound=False)
     from jaxorder.report import report
 
     return report([path])
