@@ -77,6 +77,8 @@ LAZY = {
     ("data.made", "scipy"),
     # only data that do not fit are read ahead
     ("ensemble.windows", "grain"),
+    # only rows are read by it, not arrays
+    ("run.prediction_files", "pandas"),
     # only the digits come with it
     ("data.sources", "sklearn"),
     # only a notebook's kernel shows anything by it

@@ -60,7 +60,7 @@ def members_differ(run: Run) -> str:
     Args:
         run: The run.
     """
-    if run.kind == "learner":
+    if run.document.members_differ:
         return f"in {run.document.members_differ}"
     own = _own(run)
     seeds = f"random seeds ({_seeded(run)})"
@@ -112,10 +112,9 @@ def _seeded(run: Run) -> str:
 
 def _data_words(run: RunNumbers) -> str:
     data = run.run.document.data
-    return (
-        f"{run.run.config.data} ({data.train:,} training and {data.test:,} test "
-        f"examples of {data.classes} classes)"
-    )
+    sizes = {"training": data.train, "test": data.test}
+    told = listed([f"{size:,} {split}" for split, size in sizes.items() if size])
+    return f"{run.run.config.data} ({told} examples of {data.classes} classes)"
 
 
 def unfinished(runs: Sequence[RunNumbers]) -> list[str]:
