@@ -18,7 +18,9 @@ def lede(runs: Sequence[RunNumbers]) -> list[str]:
         Sentences; how far unfinished runs are stands above them, `unfinished`.
     """
     data = {_data_words(run) for run in runs}
-    trained = f"{_trained(runs)}, trained on {listed(sorted(data))}."
+    known = any(run.kind != "imported" for run in runs)
+    how = "trained on" if known else "whose predictions are of"
+    trained = f"{_trained(runs)}, {how} {listed(sorted(data))}."
     return [trained, *_apart(runs), *left_out(runs)]
 
 

@@ -64,8 +64,8 @@ def _data_cells(run: RunNumbers) -> list[str]:
     sizes = [_recorded(run, split) for split in run.run.splits[::-1]]
     return [
         run.run.config.data,
-        f"{data.train:,}",
-        f"{data.test:,}",
+        f"{data.train:,}" if data.train else "not recorded",
+        f"{data.test:,}" if data.test else "not recorded",
         ", ".join(sizes),
         f"{data.classes} ({listed(data.class_names, 10)})",
         " x ".join(map(str, data.input_shape)) or "not known",
@@ -218,6 +218,12 @@ def _time(run: RunNumbers) -> str:
     return f"{run.run.time_axis}, to {last:,} examples; {document.time_note}"
 
 
+def _imported_time(run: RunNumbers) -> str:
+    axis = run.run.time_axis
+    found = run.test or run.train
+    return axis if found is None else f"{axis}, to {found.epoch[-1]:g}"
+
+
 Rows = dict[str, Callable[[RunNumbers], str]]
 _ROWS: Rows = {
     "Architecture": _field("model"),
@@ -251,7 +257,7 @@ _IMPORTED_ROWS: Rows = {
     "Called": lambda run: run.name,
     "Members counted": _counting,
     "Members differ": lambda run: members_differ(run.run),
-    "Its time": _time,
+    "Its time": _imported_time,
     "Snapshots": lambda run: str(run.run.progress.snapshots),
 }
 _KINDS = {
