@@ -48,7 +48,7 @@ NEEDS = {
     },
     "run.folder": {
         *("errors", "files", "notebook", "config", "record", "checkpoint"),
-        "run.document",
+        *("run.document", "run.prediction"),
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
@@ -59,8 +59,9 @@ NEEDS = {
 # Only where one of them is used is it worth its time to load; `cli` imports all that a
 # command needs in the command, for the same reason.
 LAZY = {
-    # to open a run loads no JAX, to restore its parameters does
+    # to open a run loads no JAX, to restore its parameters or predict by them does
     ("run.folder", "checkpoint"),
+    ("run.folder", "run.prediction"),
     # only where data are loaded, not where they are asked for
     ("data.options", "data.sources"),
     # only a set that is not in the cache is read by it

@@ -195,6 +195,40 @@ class Run:
         restored = restore_networks if statistics else restore_parameters
         return restored(self.path, step)
 
+    def logits(
+        self, inputs: Any, step: int | None = None, *, model: Any = None
+    ) -> np.ndarray:
+        """Return the logits of every member, as it was kept, for inputs of one's own.
+
+        Args:
+            inputs: [example *input], as `run.config.load()` has them, before they are
+                standardised.
+            step: A step of which a checkpoint was kept; None: the last.
+            model: The Linen module, where the run's was given as an object.
+
+        Returns:
+            float32 [member, example, class]; of members that diverged not finite.
+
+        Raises:
+            RequestError: Where no such checkpoint was kept, or the inputs do not fit.
+        """
+        # as for restore
+        from jaxorder.run.prediction import logits
+
+        return logits(self, inputs, step, model=model)
+
+    def predict(
+        self, inputs: Any, step: int | None = None, *, model: Any = None
+    ) -> np.ndarray:
+        """Return the classes that every member predicts for inputs of one's own.
+
+        For what it takes and raises see `logits`, whose largest is predicted.
+
+        Returns:
+            Whole numbers [member, example].
+        """
+        return self.logits(inputs, step, model=model).argmax(axis=-1)
+
     def _facts(self) -> dict[str, str]:
         """Return what one wants to know of a run at first sight."""
         progress = self.progress
