@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jaxorder.errors import RequestError
     from jaxorder.report import write_report
     from jaxorder.run.folder import Run
+    from jaxorder.run.imported import from_predictions
     from jaxorder.run.join import join_scores
     from jaxorder.run.study import Study, open_run, open_runs, open_study
 
@@ -44,6 +45,7 @@ __all__ = [
     "epoch_weights",
     "fleiss_kappa",
     "from_arrays",
+    "from_predictions",
     "grow",
     "held_out_accuracy",
     "join_scores",
@@ -76,6 +78,7 @@ _MODULES = {
     "Dataset": "jaxorder.data",
     "Split": "jaxorder.data",
     "from_arrays": "jaxorder.data",
+    "from_predictions": "jaxorder.run.imported",
     "load": "jaxorder.data",
     "join_scores": "jaxorder.run.join",
     "RequestError": "jaxorder.errors",

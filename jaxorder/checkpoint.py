@@ -221,19 +221,27 @@ def restore_networks(run: Path, step: int) -> tuple[Any, Any]:
 
 
 def _restored(run: Path, step: int, statistics: bool) -> tuple[Any, ...]:
-    folders = sorted((run / FOLDER).glob("members-*"))
-    kept = [_steps(folder) for folder in folders]
-    common = sorted(set.intersection(*kept)) if kept else []
+    common = kept_steps(run)
     if step not in common:
         steps = ", ".join(map(str, common)) or "none"
         raise RequestError(f"step {step}: {run} kept checkpoints of steps: {steps}")
     trees = []
-    for folder in folders:
+    for folder in _folders(run):
         first, last = (int(part) for part in folder.name.split("-")[1:])
         with BlockCheckpoints(run, first, last - first + 1) as block:
             trees.append(block.restore_network(step, statistics))
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
     return jax.device_put(joined)
+
+
+def kept_steps(run: Path) -> list[int]:
+    """Return the steps of which every block of a run kept a checkpoint, rising."""
+    kept = [_steps(folder) for folder in _folders(run)]
+    return sorted(set.intersection(*kept)) if kept else []
+
+
+def _folders(run: Path) -> list[Path]:
+    return sorted((run / FOLDER).glob("members-*"))
 
 
 def _steps(folder: Path) -> set[int]:

@@ -48,7 +48,7 @@ NEEDS = {
     },
     "run.folder": {
         *("errors", "files", "notebook", "config", "record", "checkpoint"),
-        "run.document",
+        *("run.document", "run.prediction"),
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
@@ -59,8 +59,9 @@ NEEDS = {
 # Only where one of them is used is it worth its time to load; `cli` imports all that a
 # command needs in the command, for the same reason.
 LAZY = {
-    # to open a run loads no JAX, to restore its parameters does
+    # to open a run loads no JAX, to restore its parameters or predict by them does
     ("run.folder", "checkpoint"),
+    ("run.folder", "run.prediction"),
     # only where data are loaded, not where they are asked for
     ("data.options", "data.sources"),
     # only a set that is not in the cache is read by it
@@ -77,6 +78,8 @@ LAZY = {
     ("data.made", "scipy"),
     # only data that do not fit are read ahead
     ("ensemble.windows", "grain"),
+    # only rows are read by it, not arrays
+    ("run.prediction_files", "pandas"),
     # only the digits come with it
     ("data.sources", "sklearn"),
     # only a notebook's kernel shows anything by it

@@ -37,7 +37,7 @@ def excluded_members(run: Run) -> Iterator[Excluded]:
     most = max((commit.snapshots for commit in blocks), default=0)
     if not most:
         return
-    dataset = run.record("train")
+    dataset = run.record(run.splits[0])
     finite = np.asarray(dataset["finite"])
     done = record.committed(blocks, most, dataset.sizes["member"])
     for member in np.flatnonzero(~finite[-1]):

@@ -66,6 +66,11 @@ class Run(Protocol):
         ...
 
     @property
+    def splits(self) -> Sequence[str]:
+        """The splits that are recorded."""
+        ...
+
+    @property
     def labels(self) -> str:
         """What counts as right where labels were changed: `label` or `original`."""
         ...

@@ -22,9 +22,9 @@ from jaxorder.analysis.measures import common_prediction, epoch_weights, tp_agre
 from jaxorder.analysis.nulls import Null, class_null, independent_null
 from jaxorder.analysis.reliability import order_reliability, split_half
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
+from jaxorder.run.folder import SPLITS
 from jaxorder.run.folder import Run as RunFolder
 
-SPLITS = ("test", "train")
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
 SIMULATIONS = 300
 
@@ -139,7 +139,7 @@ class RunNumbers:
 
     @property
     def kind(self) -> str:
-        """What the members are, `network` or `learner`."""
+        """What the members are, `network`, `learner` or `imported`."""
         return self.run.kind
 
     def split(self, name: str) -> SplitNumbers | None:
@@ -171,8 +171,11 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
         simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
 
     Returns:
-        The numbers, or None where no snapshot is recorded or no member is finite.
+        The numbers, or None where the split or no snapshot of it is recorded, or no
+        member is finite.
     """
+    if split not in run.splits:
+        return None
     dataset = run.usable(split)
     if not (dataset.sizes["snapshot"] and dataset.sizes["member"]):
         return None

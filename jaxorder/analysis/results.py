@@ -221,6 +221,7 @@ def pair_rows(runs: Sequence[RunNumbers], split: str) -> list[PairRow]:
     Returns:
         The rows; a pair that cannot be compared says why.
     """
+    runs = [run for run in runs if split in run.run.splits]
     found = compare_measured([Measured(run.run, run.split) for run in runs], split)
     named = combinations([run.name for run in runs], 2)
     return [

@@ -306,6 +306,46 @@ def compare(
         tables.print_document(title, tables.with_intervals(found))
 
 
+@app.command(name="import")
+def import_(
+    file: Path,
+    /,
+    *,
+    out: Path,
+    split: Split = "test",
+    name: str = "imported",
+    json: Json = False,
+) -> None:
+    """Make a run of predictions that any framework recorded.
+
+    Every command that reads a run then takes it; docs/import.md says what the file
+    holds, and how to write it.
+
+    Parameters
+    ----------
+    file
+        A .npz file of arrays, or a .parquet file of rows.
+    out
+        Folder of the run, which must not exist.
+    split
+        What `prediction` and `label` are of.
+    name
+        What the run is called.
+    """
+    from jaxorder.cli.documents import run_document
+    from jaxorder.run.imported import from_predictions
+    from jaxorder.run.prediction_files import read_predictions
+    from jaxorder.run.study import refuse_existing
+
+    refuse_existing(out)
+    arrays = {"split": split, "name": name, "data": str(file)} | read_predictions(file)
+    made = from_predictions(**arrays, out=out)
+    if json:
+        _print_json(run_document(made))
+    else:
+        print(f"run: {out} ({made.progress.members} members); see `jaxorder report`")
+
+
 @app.command
 def info(path: Path, /, *, json: Json = False, verify: Flag = False) -> None:
     """Say what a study or run is, and how far.

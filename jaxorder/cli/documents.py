@@ -37,7 +37,8 @@ def run_document(run: Run) -> dict[str, Any]:
         "plan": {k: v for k, v in document.plan.items() if k != "trials"},
         "machine": dict(document.machine),
         "versions": dict(document.versions),
-        "options": to_json(document.config),
+        # of imported predictions none is known
+        "options": {} if run.kind == "imported" else to_json(document.config),
     }
 
 
@@ -57,7 +58,7 @@ def verify_run(run: Run) -> dict[str, Any]:
             class, a checkpoint's values are not those that were saved, or either
             cannot be read.
     """
-    for split in ("train", "test"):
+    for split in run.splits:
         with _reading(run, split):
             _verify_split(run, split)
     return {"verified_snapshots": run.progress.snapshots, **_verify_checkpoints(run)}

@@ -75,6 +75,8 @@ def findings(runs: Sequence[RunNumbers], pairs: Sequence[PairRow]) -> list[Findi
 
 def missing(run: RunNumbers) -> str:
     """Tell why nothing can be said of a run's agreement; nothing where it can."""
+    if "test" not in run.run.splits:
+        return "no test examples are recorded"
     if not run.run.progress.snapshots:
         return "no snapshot is recorded yet"
     if run.test is None:
@@ -222,7 +224,7 @@ def _turned(interval: Interval) -> Interval:
 
 def _repeatable(run: RunNumbers) -> Answer:
     test, train = run.test, run.train
-    if (problem := missing(run)) or test is None or train is None:
+    if (problem := missing(run)) or test is None:
         return Answer("undefined", f"{run.name}: {problem}.")
     alpha, member = test.reliability, nouns_of(run).member
     if math.isnan(alpha.estimate):
@@ -230,11 +232,19 @@ def _repeatable(run: RunNumbers) -> Answer:
     return Answer(
         beyond(alpha, Interval(HIGH, HIGH, HIGH)),
         f"{run.name}: the order of the test examples has reliability "
-        f"{alpha.text(3, few=False)} (train {train.reliability.text(3, few=False)})"
-        f"{no_interval(alpha, train.reliability)}, the correlation to expect with the "
-        f"order of {test.members} other {member}s. "
+        f"{_of_both(alpha, train)}, the correlation to expect with the order of "
+        f"{test.members} other {member}s. "
         f"{needed_words(alpha, test.members, 0.95, member)}.",
     )
+
+
+def _of_both(alpha: Interval, train: SplitNumbers | None) -> str:
+    """Write the reliability on test and, where they are recorded, train examples."""
+    told, found = alpha.text(3, few=False), [alpha]
+    if train is not None:
+        told += f" (train {train.reliability.text(3, few=False)})"
+        found.append(train.reliability)
+    return told + no_interval(*found)
 
 
 def _no_order(test: SplitNumbers) -> str:

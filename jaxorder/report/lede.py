@@ -18,7 +18,9 @@ def lede(runs: Sequence[RunNumbers]) -> list[str]:
         Sentences; how far unfinished runs are stands above them, `unfinished`.
     """
     data = {_data_words(run) for run in runs}
-    trained = f"{_trained(runs)}, trained on {listed(sorted(data))}."
+    known = any(run.kind != "imported" for run in runs)
+    how = "trained on" if known else "whose predictions are of"
+    trained = f"{_trained(runs)}, {how} {listed(sorted(data))}."
     return [trained, *_apart(runs), *left_out(runs)]
 
 
@@ -60,7 +62,7 @@ def members_differ(run: Run) -> str:
     Args:
         run: The run.
     """
-    if run.kind == "learner":
+    if run.document.members_differ:
         return f"in {run.document.members_differ}"
     own = _own(run)
     seeds = f"random seeds ({_seeded(run)})"
@@ -112,10 +114,9 @@ def _seeded(run: Run) -> str:
 
 def _data_words(run: RunNumbers) -> str:
     data = run.run.document.data
-    return (
-        f"{run.run.config.data} ({data.train:,} training and {data.test:,} test "
-        f"examples of {data.classes} classes)"
-    )
+    sizes = {"training": data.train, "test": data.test}
+    told = listed([f"{size:,} {split}" for split, size in sizes.items() if size])
+    return f"{run.run.config.data} ({told} examples of {data.classes} classes)"
 
 
 def unfinished(runs: Sequence[RunNumbers]) -> list[str]:

@@ -15,18 +15,18 @@ from jaxorder.report.wording import Nouns, nouns
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A run whose two splits were measured, and how it looks in figures.
+    """A run whose test examples were measured, and how it looks in figures.
 
     Attributes:
         numbers: What was measured.
         test: Of the test split.
-        train: Of the train split.
+        train: Of the train split; None where imported predictions have none.
         look: Its colour, marker and letter.
     """
 
     numbers: RunNumbers
     test: SplitNumbers
-    train: SplitNumbers
+    train: SplitNumbers | None
     look: Look
 
     @property
@@ -39,7 +39,12 @@ class Shown:
         """Its letter and its name."""
         return f"{self.look.letter} {self.name}"
 
-    def split(self, name: str) -> SplitNumbers:
+    @property
+    def splits(self) -> list[SplitNumbers]:
+        """What was measured of each split, the test examples first."""
+        return [self.test, *([self.train] if self.train else [])]
+
+    def split(self, name: str) -> SplitNumbers | None:
         """Return the numbers of `test` or `train`."""
         return self.test if name == "test" else self.train
 
@@ -79,7 +84,7 @@ class Page:
         return [
             Shown(run, run.test, run.train, look)
             for run, look in zip(self.runs, self.looks, strict=True)
-            if run.test is not None and run.train is not None
+            if run.test is not None
         ]
 
     @cached_property

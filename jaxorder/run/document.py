@@ -30,6 +30,7 @@ class DataDescription:
         input_shape: Of one input.
         facts: What else is known of the data.
         streamed: Whether they were too large for the devices.
+        vocabulary: Number of words, where the inputs are texts.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DataDescription:
     input_shape: list[int]
     facts: Json = dataclasses.field(default_factory=dict)
     streamed: bool = False
+    vocabulary: int = 0
 
     @classmethod
     def of(cls, dataset: Dataset, streamed: bool = False) -> "DataDescription":
@@ -55,6 +57,7 @@ class DataDescription:
             input_shape=list(dataset.input_shape),
             facts=dict(dataset.facts),
             streamed=streamed,
+            vocabulary=len(dataset.vocabulary),
         )
 
 

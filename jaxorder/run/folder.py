@@ -15,6 +15,7 @@ from jaxorder.notebook import html_table
 from jaxorder.run.document import CONFIG, read_document
 
 Labels = Literal["label", "original"]
+SPLITS = ("test", "train")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """What the members are: `network`, or another `learner`."""
+        """What members are: `network`, another `learner`, or `imported` predictions."""
         return self.document.kind
 
     @property
@@ -93,6 +94,11 @@ class Run:
     def time_unit(self) -> str:
         """What one moment of it is called, before its number."""
         return self.document.time_unit
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that are recorded, of `test` and `train`."""
+        return [name for name in SPLITS if (self.path / record.RECORD / name).is_dir()]
 
     def against(self, labels: Labels) -> "Run":
         """Return the run with other labels counting as right.
@@ -117,10 +123,9 @@ class Run:
         Raises:
             RequestError: Where there is no such split.
         """
-        if not (self.path / record.RECORD / split).is_dir():
-            raise RequestError(
-                f"{given('split', split)}: {self.path} holds train and test"
-            )
+        if split not in self.splits:
+            there = " and ".join(self.splits[::-1])
+            raise RequestError(f"{given('split', split)}: {self.path} holds {there}")
         dataset = record.read(self.path, split)
         if self.labels == "original" and "original_label" in dataset:
             trained = {"label": "trained_label", "original_label": "label"}
@@ -163,7 +168,7 @@ class Run:
             total=len(self.steps),
             members=sum(commit.members for commit in foremost) if most else 0,
             planned=self.config.members,
-            finite=self.usable("train").sizes["member"] if most and room else 0,
+            finite=self.usable(self.splits[0]).sizes["member"] if most and room else 0,
             train_seconds=sum(commit.train_seconds for commit in blocks),
             evaluate_seconds=sum(commit.evaluate_seconds for commit in blocks),
         )
@@ -190,6 +195,40 @@ class Run:
         restored = restore_networks if statistics else restore_parameters
         return restored(self.path, step)
 
+    def logits(
+        self, inputs: Any, step: int | None = None, *, model: Any = None
+    ) -> np.ndarray:
+        """Return the logits of every member, as it was kept, for inputs of one's own.
+
+        Args:
+            inputs: [example *input], as `run.config.load()` has them, before they are
+                standardised.
+            step: A step of which a checkpoint was kept; None: the last.
+            model: The Linen module, where the run's was given as an object.
+
+        Returns:
+            float32 [member, example, class]; of members that diverged not finite.
+
+        Raises:
+            RequestError: Where no such checkpoint was kept, or the inputs do not fit.
+        """
+        # as for restore
+        from jaxorder.run.prediction import logits
+
+        return logits(self, inputs, step, model=model)
+
+    def predict(
+        self, inputs: Any, step: int | None = None, *, model: Any = None
+    ) -> np.ndarray:
+        """Return the classes that every member predicts for inputs of one's own.
+
+        For what it takes and raises see `logits`, whose largest is predicted.
+
+        Returns:
+            Whole numbers [member, example].
+        """
+        return self.logits(inputs, step, model=model).argmax(axis=-1)
+
     def _facts(self) -> dict[str, str]:
         """Return what one wants to know of a run at first sight."""
         progress = self.progress
@@ -198,7 +237,7 @@ class Run:
             "members": f"{progress.members} of {progress.planned}",
             "snapshots": f"{progress.snapshots} of {progress.total}",
         }
-        for split in ("train", "test") if progress.finite else ():
+        for split in self.splits[::-1] if progress.finite else ():
             last = self.usable(split).isel(snapshot=-1)
             accuracy = float((last.prediction == last.label).mean())
             facts[f"{split} accuracy"] = f"{accuracy:.3f}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jaxorder import record
 from jaxorder.config import RunConfig
-from jaxorder.errors import RequestError, given
+from jaxorder.errors import RequestError, call, given
 from jaxorder.run.folder import Run
 
 
@@ -19,8 +19,13 @@ def check_growth(run: Run, members: int) -> None:
     """Refuse a number of members that a run has already.
 
     Raises:
-        RequestError: Where it has as many or more.
+        RequestError: Where it has as many or more, or nothing can train them.
     """
+    if run.kind == "imported":
+        raise RequestError(
+            f"{run.path}: its predictions were imported; nothing trains more members; "
+            f"import those of all: {call('import')}"
+        )
     if members <= run.config.members:
         raise RequestError(
             f"{given('members', members)}: {run.path} has {run.config.members} "

@@ -29,13 +29,14 @@ from jaxorder.report.figures.canvas import (
 
 
 def learning_curves(
-    test: SplitNumbers, train: SplitNumbers, name: str, look: Look
+    test: SplitNumbers, train: SplitNumbers | None, name: str, look: Look
 ) -> Picture:
     """Draw accuracy over time with the spread over members."""
     with style():
         ax = axes(*PANEL, left=0.55, top=0.5)
         _spread(ax, test, look.colour, "-", "test")
-        _spread(ax, train, NULL, (0, (4, 1.5)), "train")
+        if train is not None:
+            _spread(ax, train, NULL, (0, (4, 1.5)), "train")
         _time_axis(ax, test.epoch, test.time_axis)
         ax.set(ylim=(0, 1.02), ylabel="accuracy")
         title(ax, heading(look, name), legend_columns=2)
@@ -60,11 +61,11 @@ def _spread(
     )
 
 
-def _curve_text(name: str, test: SplitNumbers, train: SplitNumbers) -> str:
+def _curve_text(name: str, *splits: SplitNumbers | None) -> str:
     ends = [
         f"{numbers.split} accuracy ends at {numbers.mean_accuracy[-1]:.3f} (members "
         f"from {numbers.accuracy[-1].min():.3f} to {numbers.accuracy[-1].max():.3f})"
-        for numbers in (test, train)
+        for numbers in filter(None, splits)
     ]
     return f"Learning curves of {name}: {'; '.join(ends)}."
 
@@ -162,7 +163,7 @@ def _kappa_reach(
 def over_accuracy(
     measure: SnapshotMeasure,
     test: SplitNumbers,
-    train: SplitNumbers,
+    train: SplitNumbers | None,
     name: str,
     look: Look,
 ) -> Picture | None:
@@ -171,7 +172,7 @@ def over_accuracy(
     Returns:
         The picture; None where no snapshot of the test examples may be compared.
     """
-    tested, trained = (_compared(measure, numbers) for numbers in (test, train))
+    tested = _compared(measure, test)
     if not len(tested):
         return None
     with style():
@@ -179,7 +180,8 @@ def over_accuracy(
         nulls = [test.by_class[i].measures[measure.name] for i in tested]
         _null_band(ax, test.mean_accuracy[tested], nulls)
         _with_bars(ax, *_points(measure, test, tested), look)
-        _train_points(ax, *_points(measure, train, trained))
+        if train is not None:
+            _train_points(ax, *_points(measure, train, _compared(measure, train)))
         low, high = measure.comparable or (0.02, 1.0)
         ax.set(xlim=(low - 0.02, high + 0.02), xlabel="mean accuracy")
         ax.set(ylim=_reach(nulls, *_shown(measure, test, train)), ylabel=measure.word)
@@ -190,11 +192,11 @@ def over_accuracy(
         return picture(ax, f"{what}; the caption gives the numbers.")
 
 
-def _shown(measure: SnapshotMeasure, *splits: SplitNumbers) -> list[float]:
+def _shown(measure: SnapshotMeasure, *splits: SplitNumbers | None) -> list[float]:
     """Give the estimates that are drawn."""
     return [
         value.estimate
-        for numbers in splits
+        for numbers in filter(None, splits)
         for value in _points(measure, numbers, _compared(measure, numbers))[1]
     ]
 

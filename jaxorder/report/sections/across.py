@@ -53,14 +53,15 @@ def across(page: Page) -> Section | None:
 def _matrix_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
     names = [(run.name, run.look) for run in shown]
     model = shown_nouns(shown).model
+    splits = [split for split in SPLITS if any(p.split == split for p in pairs)]
     return Plate(
         f"Do different {model}s learn the same examples first?",
         "Each cell is the rank correlation (Spearman) between the accessibilities of "
         f"two {model}s: 1, the same order; 0, nothing in common. In italics, on the "
         "diagonal, how well each reproduces its own order (its reliability), which "
         "limits what two can share.",
-        [correlation_matrix(_matrix(shown, pairs, s), names, s) for s in SPLITS],
-        [_matrix_words([p for p in pairs if p.split == s], s) for s in SPLITS],
+        [correlation_matrix(_matrix(shown, pairs, s), names, s) for s in splits],
+        [_matrix_words([p for p in pairs if p.split == s], s) for s in splits],
         grid="large",
     )
 
@@ -69,7 +70,8 @@ def _matrix(
     shown: Sequence[Shown], pairs: Sequence[PairRow], split: str
 ) -> Float[np.ndarray, "run run"]:
     place = {run.name: i for i, run in enumerate(shown)}
-    values = np.diag([run.split(split).reliability.estimate for run in shown])
+    own = (run.split(split) for run in shown)
+    values = np.diag([each.reliability.estimate if each else np.nan for each in own])
     values[~np.eye(len(shown), dtype=bool)] = np.nan
     for pair in pairs:
         if pair.split == split:
@@ -178,6 +180,8 @@ def _scatter_picture(shown: Sequence[Shown], pair: PairRow) -> Picture:
     runs = {run.name: run for run in shown}
     a, b = runs[pair.model_a], runs[pair.model_b]
     of_a, of_b = a.split(pair.split), b.split(pair.split)
+    assert of_a, "only splits that both have are compared"
+    assert of_b
     _, at_a, at_b = np.intersect1d(
         of_a.example_id, of_b.example_id, return_indices=True
     )

@@ -88,8 +88,8 @@ def _map_plate(run: Shown) -> Plate:
         "bright cells hold many examples. The lower map is what chance (class null) "
         "would give at the same accuracies: look at which examples are still far from "
         "1 at the end.",
-        [tpa_heat_maps(split, run.name, run.look) for split in (run.test, run.train)],
-        [_map_words(split) for split in (run.test, run.train)],
+        [tpa_heat_maps(split, run.name, run.look) for split in run.splits],
+        [_map_words(split) for split in run.splits],
         grid="large",
     )
 

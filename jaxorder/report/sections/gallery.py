@@ -53,6 +53,8 @@ def _source(run: Run) -> tuple:
 
 def _load(run: Run) -> Dataset | str:
     """Load the data of a run, or say in a sentence why no example can be shown."""
+    if run.kind == "imported":
+        return "imported predictions come without them"
     try:
         dataset = run.config.load()
         if dataset.digest != run.document.data.digest:
@@ -74,13 +76,13 @@ def _of_run(run: Shown, data: Dataset | str) -> list[Block]:
     names = run.numbers.run.document.data.class_names
     if isinstance(data, str):
         sentence = f"{run.heading}: no examples, since {data}; ids stand instead."
-        tables = [_table(run, numbers, names) for numbers in (run.test, run.train)]
+        tables = [_table(run, numbers, names) for numbers in run.splits]
         return [Notes([sentence]), *tables]
     if data.train.tokens:
-        return [_table(run, n, names, data) for n in (run.test, run.train)]
+        return [_table(run, n, names, data) for n in run.splits]
     return [
         _gallery(run, numbers, names, data, first)
-        for numbers in (run.test, run.train)
+        for numbers in run.splits
         for first in (True, False)
     ]
 

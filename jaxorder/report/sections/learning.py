@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshots import nearest_snapshot
 from jaxorder.report.blocks import Plate, Section
 from jaxorder.report.figures.curves import learning_curves, learning_overlay
@@ -42,7 +43,13 @@ def _words(run: Shown) -> str:
     return (
         f"{run.heading}: at {moment(test, -1)} test accuracy "
         f"{mean_deviation(float(final.mean()), test.final_deviation)} "
-        f"(from {final.min():.3f} to {final.max():.3f}), train "
-        f"{mean_deviation(float(train.mean_accuracy[-1]), train.final_deviation)}; "
+        f"(from {final.min():.3f} to {final.max():.3f}){_on_train(train)}; "
         f"half of the final test accuracy near {moment(test, half)}."
     )
+
+
+def _on_train(train: SplitNumbers | None) -> str:
+    if train is None:
+        return ""
+    final = float(train.mean_accuracy[-1])
+    return f", train {mean_deviation(final, train.final_deviation)}"

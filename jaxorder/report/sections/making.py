@@ -59,6 +59,9 @@ def _lines(run: Run) -> Iterator[str]:
     above = run.path.parent
     study = Study(above).config if is_study(above) else None
     asked = {each.key: each for each in study.runs} if study else {}
+    if run.kind == "imported":
+        yield _import(run)
+        return
     if study is None or run.name not in asked:
         model, named = run.config.model, run.config.name
         yield (
@@ -81,6 +84,13 @@ def _command(options: StudyOptions, models: Sequence[str], out: Path) -> str:
     for name, value in given_options(options, StudyOptions).items():
         words += _option(name, value) if name != "data" else []
     return shlex.join([*words, "--out", str(out)])
+
+
+def _import(run: Run) -> str:
+    if run.config.data.endswith((".npz", ".parquet")):
+        words = ["jaxorder", "import", run.config.data, "--name", run.name]
+        return shlex.join([*words, "--out", str(run.path)])
+    return f"jaxorder.from_predictions(..., out={str(run.path)!r})"
 
 
 def _call(config: RunConfig, out: Path) -> str:
@@ -127,6 +137,8 @@ def _versions(run: Run) -> str:
 
 def _streams(run: Run) -> str:
     config = run.config
+    if run.kind == "imported":
+        return "not known"
     if run.kind == "learner":
         shared = "" if config.share_streams else " and the model"
         return f"from the study's seed {config.seed}, the member's number{shared}"
@@ -146,9 +158,10 @@ _FACTS: dict[str, Callable[[Run], str]] = {
     "Kind of device": _machine("device_kind"),
     "Cores": _machine("cores"),
     "Precision of matrix products": _machine("matmul_precision"),
-    "Precision of passes": lambda run: (
-        "scikit-learn's own" if run.kind == "learner" else run.config.precision
-    ),
+    "Precision of passes": lambda run: {
+        "learner": "scikit-learn's own",
+        "imported": "not known",
+    }.get(run.kind, run.config.precision),
     "Random numbers": _machine("random"),
     "Streams": _streams,
     "Digest of the data (sha256)": lambda run: run.document.data.digest,

@@ -38,7 +38,7 @@ def _data_table(runs: Sequence[RunNumbers]) -> Table:
             "Source",
             "Training examples",
             "Test examples",
-            "Recorded (train, test)",
+            "Recorded",
             "Classes",
             "One input",
             "Digest",
@@ -61,23 +61,23 @@ def _counted_right(runs: Sequence[RunNumbers]) -> str:
 
 def _data_cells(run: RunNumbers) -> list[str]:
     data = run.run.document.data
-    sizes = [_recorded(run, split) for split in ("train", "test")]
+    sizes = [_recorded(run, split) for split in run.run.splits[::-1]]
     return [
         run.run.config.data,
-        f"{data.train:,}",
-        f"{data.test:,}",
-        ", ".join(f"{size:,}" for size in sizes),
+        f"{data.train:,}" if data.train else "not recorded",
+        f"{data.test:,}" if data.test else "not recorded",
+        ", ".join(sizes),
         f"{data.classes} ({listed(data.class_names, 10)})",
-        " x ".join(map(str, data.input_shape)),
+        " x ".join(map(str, data.input_shape)) or "not known",
         data.digest[:12],
     ]
 
 
-def _recorded(run: RunNumbers, split: str) -> int:
-    """Count the examples that are recorded."""
-    if numbers := run.split(split):
-        return len(numbers.label)
-    return run.run.record(split).sizes["example"]
+def _recorded(run: RunNumbers, split: str) -> str:
+    """Count the examples of a split that are recorded."""
+    numbers = run.split(split)
+    examples = run.run.record(split).sizes["example"]
+    return f"{split} {len(numbers.label) if numbers else examples:,}"
 
 
 def _relabelled(run: RunNumbers) -> str:
@@ -218,6 +218,12 @@ def _time(run: RunNumbers) -> str:
     return f"{run.run.time_axis}, to {last:,} examples; {document.time_note}"
 
 
+def _imported_time(run: RunNumbers) -> str:
+    axis = run.run.time_axis
+    found = run.test or run.train
+    return axis if found is None else f"{axis}, to {found.epoch[-1]:g}"
+
+
 Rows = dict[str, Callable[[RunNumbers], str]]
 _ROWS: Rows = {
     "Architecture": _field("model"),
@@ -247,6 +253,13 @@ _LEARNER_ROWS: Rows = {
     "Device": device,
     "Time": _seconds,
 }
+_IMPORTED_ROWS: Rows = {
+    "Called": lambda run: run.name,
+    "Members counted": _counting,
+    "Members differ": lambda run: members_differ(run.run),
+    "Its time": _imported_time,
+    "Snapshots": lambda run: str(run.run.progress.snapshots),
+}
 _KINDS = {
     "network": (
         "Networks and training",
@@ -259,5 +272,10 @@ _KINDS = {
         _LEARNER_ROWS,
         "Time: of all members together, as if one after the other; predicting counts "
         "as training.",
+    ),
+    "imported": (
+        "Imported predictions",
+        _IMPORTED_ROWS,
+        "How these members were trained is not known here.",
     ),
 }

@@ -43,8 +43,8 @@ def order(page: Page) -> Section:
 
 
 def _defined(run: Shown) -> bool:
-    """Tell whether both splits have an order at all."""
-    return not any(np.isnan(run.split(s).reliability.estimate) for s in SPLITS)
+    """Tell whether all splits have an order at all."""
+    return not any(np.isnan(each.reliability.estimate) for each in run.splits)
 
 
 def _growth_plate(shown: Sequence[Shown]) -> Plate:
@@ -55,14 +55,22 @@ def _growth_plate(shown: Sequence[Shown]) -> Plate:
         "examples come first (correlation of accessibilities; mean, least and largest "
         f"of {DRAWS} draws). Lines: what Spearman and Brown's formula predicts from "
         f"all {member}s; dotted: {listed(list(map(str, WANTED)))}.",
-        [_growth_picture(shown, split) for split in SPLITS],
+        [
+            _growth_picture(shown, split)
+            for split in SPLITS
+            if any(run.split(split) for run in shown)
+        ],
         [_growth_words(run) for run in shown],
         grid="large",
     )
 
 
 def _growth_picture(shown: Sequence[Shown], split: str) -> Picture:
-    grown = [(run.split(split).growth, run.name, run.look) for run in shown]
+    grown = [
+        (numbers.growth, run.name, run.look)
+        for run in shown
+        if (numbers := run.split(split))
+    ]
     return reliability_growth(grown, split)
 
 
@@ -81,7 +89,7 @@ def _reliability_table(shown: Sequence[Shown]) -> Table:
     return Table(
         "Reliability of the order",
         _HEAD,
-        [_cells(run, run.split(split)) for run in shown for split in SPLITS],
+        [_cells(run, numbers) for run in shown for numbers in run.splits],
         "Needed numbers of members are extrapolated from the ends of alpha's interval "
         "by Spearman and Brown's formula."
         f"{few_members([run.test.members for run in shown])}",
