@@ -39,6 +39,12 @@ from jaxorder.analysis.nulls import (
     poisson_binomial,
 )
 from jaxorder.analysis.orders import OrderComparison, compare_orders
+from jaxorder.analysis.pairs import (
+    mean_pairwise_kappa,
+    mean_pairwise_kappa_between,
+    pairwise_kappa,
+    pairwise_kappa_between,
+)
 from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
@@ -83,11 +89,15 @@ __all__ = [
     "learned_snapshot",
     "leave_one_out_alpha",
     "match_snapshots",
+    "mean_pairwise_kappa",
+    "mean_pairwise_kappa_between",
     "measure_all",
     "member_accessibility",
     "members_needed",
     "order_correlation",
     "order_reliability",
+    "pairwise_kappa",
+    "pairwise_kappa_between",
     "poisson_binomial",
     "scores",
     "spearman_brown",
