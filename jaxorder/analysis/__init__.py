@@ -55,9 +55,11 @@ from jaxorder.analysis.reliability import (
 )
 from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
+from jaxorder.analysis.shared_errors import ErrorAgreement, error_agreement
 
 __all__ = [
     "Comparison",
+    "ErrorAgreement",
     "Interval",
     "Learned",
     "MatchedAccuracy",
@@ -76,6 +78,7 @@ __all__ = [
     "cronbach_alpha",
     "disattenuated",
     "epoch_weights",
+    "error_agreement",
     "fleiss_kappa",
     "forgetting_events",
     "held_out_accuracy",

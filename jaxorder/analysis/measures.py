@@ -176,7 +176,7 @@ def _commonest(
     # Sorted over members, equal answers are neighbours: the longest run is the mode,
     # and the first of equally long runs is the smaller class.
     ranked = np.sort(prediction, axis=0)
-    answered = _answered(ranked)
+    answered = is_answer(ranked)
     answer, run, votes = ranked[-1].copy(), answered[0] * 1, answered[0] * 1
     answer[answered[0]] = ranked[0][answered[0]]
     for before, now, valid in zip(ranked, ranked[1:], answered[1:], strict=False):
@@ -186,7 +186,7 @@ def _commonest(
     return answer, votes, answered.sum(axis=0)
 
 
-def _answered(
+def is_answer(
     prediction: Integer[np.ndarray, "member example"],
 ) -> Bool[np.ndarray, "member example"]:
     """Mark what is an answer: all but the record's fill value."""
