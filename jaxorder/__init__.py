@@ -19,9 +19,11 @@ if TYPE_CHECKING:
         held_out_accuracy,
         mean_pairwise_kappa,
         mean_pairwise_kappa_between,
+        mean_tetrachoric,
         pairwise_kappa,
         pairwise_kappa_between,
         scores,
+        tetrachoric,
         tp_agreement,
     )
     from jaxorder.api import grow, resume, study, train
@@ -56,6 +58,7 @@ __all__ = [
     "load",
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
+    "mean_tetrachoric",
     "open_run",
     "open_runs",
     "open_study",
@@ -64,6 +67,7 @@ __all__ = [
     "resume",
     "scores",
     "study",
+    "tetrachoric",
     "tp_agreement",
     "train",
     "write_report",
@@ -81,9 +85,11 @@ _ANALYSIS = {
     "held_out_accuracy",
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
+    "mean_tetrachoric",
     "pairwise_kappa",
     "pairwise_kappa_between",
     "scores",
+    "tetrachoric",
     "tp_agreement",
 }
 _MODULES = {

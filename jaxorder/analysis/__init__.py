@@ -56,6 +56,7 @@ from jaxorder.analysis.reliability import (
 from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
 from jaxorder.analysis.shared_errors import ErrorAgreement, error_agreement
+from jaxorder.analysis.tetrachoric import mean_tetrachoric, tetrachoric
 
 __all__ = [
     "Comparison",
@@ -94,6 +95,7 @@ __all__ = [
     "match_snapshots",
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
+    "mean_tetrachoric",
     "measure_all",
     "member_accessibility",
     "members_needed",
@@ -105,6 +107,7 @@ __all__ = [
     "scores",
     "spearman_brown",
     "split_half",
+    "tetrachoric",
     "tp_agreement",
     "write_scores",
 ]

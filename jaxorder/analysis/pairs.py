@@ -79,7 +79,7 @@ def pairwise_kappa_between(
         >>> pairwise_kappa_between(a, np.array([[True, True, False, True]])).tolist()
         [[0.5]]
     """
-    both, of_a, of_b, examples = _counts(correct_a, correct_b)
+    both, of_a, of_b, examples = right_counts(correct_a, correct_b)
     # 1 - (share of disagreement) / (that by chance), in counts
     chance = of_a * (examples - of_b) + of_b * (examples - of_a)
     defined = _mixed(of_a, examples) & _mixed(of_b, examples)
@@ -87,7 +87,7 @@ def pairwise_kappa_between(
     return excess / np.where(defined, chance, np.nan)
 
 
-def _counts(
+def right_counts(
     correct_a: Bool[Array, "member_a _"],
     correct_b: Bool[Array, "member_b _"],
 ) -> tuple[
