@@ -7,6 +7,7 @@ from jaxorder.analysis.compare import (
     match_snapshots,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
+from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.histograms import (
     histogram,
@@ -62,6 +63,7 @@ from jaxorder.analysis.tetrachoric import mean_tetrachoric, tetrachoric
 __all__ = [
     "Comparison",
     "ErrorAgreement",
+    "ExchangeTest",
     "Interval",
     "Learned",
     "MatchedAccuracy",
@@ -81,6 +83,7 @@ __all__ = [
     "disattenuated",
     "epoch_weights",
     "error_agreement",
+    "exchange_test",
     "first_correct_snapshot",
     "fleiss_kappa",
     "forgetting_events",
