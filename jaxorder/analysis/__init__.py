@@ -6,6 +6,11 @@ from jaxorder.analysis.compare import (
     compare,
     match_snapshots,
 )
+from jaxorder.analysis.containment import (
+    Containment,
+    containment,
+    containment_of_halves,
+)
 from jaxorder.analysis.correlation import disattenuated, order_correlation
 from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
@@ -62,6 +67,7 @@ from jaxorder.analysis.tetrachoric import mean_tetrachoric, tetrachoric
 
 __all__ = [
     "Comparison",
+    "Containment",
     "ErrorAgreement",
     "ExchangeTest",
     "Interval",
@@ -79,6 +85,8 @@ __all__ = [
     "common_prediction",
     "compare",
     "compare_orders",
+    "containment",
+    "containment_of_halves",
     "cronbach_alpha",
     "disattenuated",
     "epoch_weights",
