@@ -12,6 +12,7 @@ from jaxorder.analysis.containment import (
     containment_of_halves,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
+from jaxorder.analysis.difficulty import neighbour_consistency
 from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.histograms import (
@@ -42,6 +43,7 @@ from jaxorder.analysis.measures import (
 from jaxorder.analysis.nulls import (
     Null,
     class_null,
+    difficulty_null,
     independent_null,
     poisson_binomial,
 )
@@ -88,6 +90,7 @@ __all__ = [
     "containment",
     "containment_of_halves",
     "cronbach_alpha",
+    "difficulty_null",
     "disattenuated",
     "epoch_weights",
     "error_agreement",
@@ -112,6 +115,7 @@ __all__ = [
     "measure_all",
     "member_accessibility",
     "members_needed",
+    "neighbour_consistency",
     "order_correlation",
     "order_reliability",
     "pairwise_kappa",
