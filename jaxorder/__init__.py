@@ -26,11 +26,13 @@ if TYPE_CHECKING:
         mean_pairwise_kappa,
         mean_pairwise_kappa_between,
         mean_tetrachoric,
+        mean_tetrachoric_between,
         neighbour_consistency,
         pairwise_kappa,
         pairwise_kappa_between,
         scores,
         tetrachoric,
+        tetrachoric_between,
         tp_agreement,
     )
     from jaxorder.api import grow, resume, study, train
@@ -72,6 +74,7 @@ __all__ = [
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
     "mean_tetrachoric",
+    "mean_tetrachoric_between",
     "neighbour_consistency",
     "open_run",
     "open_runs",
@@ -82,6 +85,7 @@ __all__ = [
     "scores",
     "study",
     "tetrachoric",
+    "tetrachoric_between",
     "tp_agreement",
     "train",
     "write_report",
@@ -106,11 +110,13 @@ _ANALYSIS = {
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
     "mean_tetrachoric",
+    "mean_tetrachoric_between",
     "neighbour_consistency",
     "pairwise_kappa",
     "pairwise_kappa_between",
     "scores",
     "tetrachoric",
+    "tetrachoric_between",
     "tp_agreement",
 }
 _MODULES = {

@@ -9,7 +9,13 @@ from scipy.optimize import minimize
 from scipy.special import ndtri
 from scipy.stats import multivariate_normal
 
-from jaxorder.analysis import mean_tetrachoric, pairwise_kappa, tetrachoric
+from jaxorder.analysis import (
+    mean_tetrachoric,
+    mean_tetrachoric_between,
+    pairwise_kappa,
+    tetrachoric,
+    tetrachoric_between,
+)
 from jaxorder.analysis.tetrachoric import both_below
 from tests.test_compare import FakeRun, fake_record
 from tests.test_pairs import check_coverage, members_of
@@ -82,6 +88,19 @@ def test_identical_and_opposite_members():
     np.testing.assert_array_equal(found, [[1, 1, -1], [1, 1, -1], [-1, -1, 1]])
 
 
+def test_between_collections_it_is_that_of_their_members():
+    correct = cut_normals(0.5, np.linspace(0.4, 0.8, 7), 400)
+    whole = tetrachoric(correct)
+    np.testing.assert_array_equal(whole, whole.T)
+    found = tetrachoric_between(correct[:3], correct[3:])
+    np.testing.assert_array_equal(found, whole[:3, 3:])
+    mean = mean_tetrachoric_between(correct[:3], correct[3:])
+    assert mean.estimate == pytest.approx(found.mean())
+    assert mean.units == 3
+    with pytest.raises(ValueError, match="correct_b: wanted 400 examples"):
+        inspect.unwrap(tetrachoric_between)(correct, correct[:, 1:])
+
+
 def test_a_cell_expected_below_five_has_no_correlation():
     # 10 x 10 / 20 = 5 at the least; one error fewer expects 4.5
     one, other = np.arange(20) < 10, np.arange(20) % 2 == 0
@@ -105,7 +124,7 @@ def test_a_run_is_measured_at_a_snapshot():
 
 
 @pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
-@pytest.mark.parametrize("members", [4, 8, 16])
+@pytest.mark.parametrize("members", [4, 8, pytest.param(16, marks=pytest.mark.slow)])
 def test_intervals_cover_or_are_undefined(accuracy, members):
     rng = np.random.default_rng(members)
     difficulty = rng.normal(size=2000)
@@ -114,5 +133,25 @@ def test_intervals_cover_or_are_undefined(accuracy, members):
     if members == 4 or accuracy == 0.99:
         assert all(np.isnan(each.low) for each in found)
         return
-    many = tetrachoric(members_of(difficulty, accuracy, 200, rng))
-    check_coverage(found, float(np.nanmean(many[np.triu_indices(200, 1)])))
+    one, other = np.split(members_of(difficulty, accuracy, 240, rng), 2)
+    many = tetrachoric_between(one, other)
+    check_coverage(found, float(np.nanmean(many)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("members", [(8, 4), (8, 8), (8, 16)])
+def test_intervals_between_collections_cover_or_are_undefined(accuracy, members):
+    rng = np.random.default_rng(sum(members))
+    shared, own = rng.normal(size=(2, 2000))
+    sides = shared, (shared + own) / np.sqrt(2)
+
+    def draw(sizes):
+        pair = zip(sides, sizes, strict=True)
+        return [members_of(each, accuracy, size, rng) for each, size in pair]
+
+    found = [mean_tetrachoric_between(*draw(members)) for _ in range(200)]
+    if 4 in members or accuracy == 0.99:
+        assert all(np.isnan(each.low) for each in found)
+        return
+    check_coverage(found, float(np.nanmean(tetrachoric_between(*draw((150, 150))))))

@@ -65,7 +65,12 @@ from jaxorder.analysis.reliability import (
 from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
 from jaxorder.analysis.shared_errors import ErrorAgreement, error_agreement
-from jaxorder.analysis.tetrachoric import mean_tetrachoric, tetrachoric
+from jaxorder.analysis.tetrachoric import (
+    mean_tetrachoric,
+    mean_tetrachoric_between,
+    tetrachoric,
+    tetrachoric_between,
+)
 
 __all__ = [
     "Comparison",
@@ -112,6 +117,7 @@ __all__ = [
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
     "mean_tetrachoric",
+    "mean_tetrachoric_between",
     "measure_all",
     "member_accessibility",
     "members_needed",
@@ -125,6 +131,7 @@ __all__ = [
     "spearman_brown",
     "split_half",
     "tetrachoric",
+    "tetrachoric_between",
     "tp_agreement",
     "write_scores",
 ]
