@@ -105,3 +105,5 @@ def test_wrong_arguments_are_refused():
         measure(a, scores_b=a[:, :2])
     with pytest.raises(ValueError, match="method: wanted spearman or pearson, got 'k"):
         measure(a, a, method="kendall")
+    with pytest.raises(ValueError, match="exchanges: wanted at least 1, got 0"):
+        measure(a, a, exchanges=0)

@@ -60,8 +60,9 @@ def exchange_test(
         scores_a: [member, example], such as `member_accessibility` of one collection.
         scores_b: of the other; other members, the same examples in the same order.
         method: "spearman" or "pearson".
-        exchanges: at most so many are looked at: all, where there are not more, else
-            so many, as they are and at random. Two collections of 8 have 12,870.
+        exchanges: at most so many, at least 1, are looked at: all, where there are not
+            more, else what is seen and others at random. Two collections of 8 members
+            have 12,870.
         seed: of the random ones.
 
     Returns:
@@ -71,8 +72,8 @@ def exchange_test(
         member's scores are constant.
 
     Raises:
-        ValueError: the scores are not real with two axes, or of other examples; the
-            method is another.
+        ValueError: the scores are not real with two axes, or of other examples, the
+            method is another, or `exchanges` is below 1.
 
     Reference:
         Fisher 1935 and Pitman 1937, exact or by random exchanges, to which what is
@@ -92,6 +93,8 @@ def exchange_test(
         )
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method: wanted spearman or pearson, got {method!r}")
+    if exchanges < 1:
+        raise ValueError(f"exchanges: wanted at least 1, got {exchanges}")
     scores = np.concatenate([a, b])
     shapes = unit(ranks(scores) if method == "spearman" else scores)
     exact = comb(len(scores), len(a)) <= exchanges
