@@ -26,6 +26,7 @@ from jaxorder.analysis.measures import (
     classification_agreement,
     common_prediction,
     epoch_weights,
+    first_correct_snapshot,
     fleiss_kappa,
     forgetting_events,
     learned_snapshot,
@@ -124,6 +125,13 @@ def test_learned_snapshot_of_the_worked_case():
     assert (found.learned == (np.array(wanted) < 4)).all()
 
 
+def test_first_correct_snapshot_of_the_worked_case():
+    found = first_correct_snapshot(CORRECT)
+    wanted = [[0, 1, 2, 0, 4], [1, 0, 3, 1, 0], [1, 2, 0, 3, 4]]
+    assert found.snapshot.tolist() == wanted
+    assert (found.learned == (np.array(wanted) < 4)).all()
+
+
 def test_forgetting_events_of_the_worked_case():
     # Member 0 loses example 3, member 1 example 4, member 2 example 2, once each.
     wanted = [[0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 0, 1, 0, 0]]
@@ -202,11 +210,14 @@ def test_fleiss_kappa_is_that_of_the_textbook(correct):
 @given(all_snapshots())
 def test_learned_and_forgotten_agree_with_a_loop(correct):
     found, forgotten = learned_snapshot(correct), forgetting_events(correct)
+    first = first_correct_snapshot(correct)
     for member, example in np.ndindex(correct.shape[1:]):
         path = correct[:, member, example]
         stays = [t for t in range(len(path)) if path[t:].all()]
         assert found.snapshot[member, example] == (stays or [len(path)])[0]
         assert found.learned[member, example] == bool(stays)
+        assert first.snapshot[member, example] == [*path, True].index(True)
+        assert first.learned[member, example] == path.any()
         losses = sum(path[t] and not path[t + 1] for t in range(len(path) - 1))
         assert forgotten[member, example] == losses
 
@@ -283,6 +294,7 @@ def test_arrays_of_xarray_are_taken_too():
         ("member_accessibility", CORRECT[0], "snapshot, member, example"),
         ("bimodality", np.zeros((2, 0)), "tpa: wanted real"),
         ("learned_snapshot", CORRECT[0], "snapshot, member, example"),
+        ("first_correct_snapshot", CORRECT[0], "snapshot, member, example"),
         ("forgetting_events", CORRECT[0], "snapshot, member, example"),
         ("epoch_weights", np.array([2.0, 1.0]), "none below the last"),
         ("epoch_weights", np.array([]), "epoch: wanted real"),

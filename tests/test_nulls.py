@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import ndtr
 
 from jaxorder import analysis
 from jaxorder.analysis.histograms import (
@@ -16,7 +17,12 @@ from jaxorder.analysis.histograms import (
     histogram_kappa,
 )
 from jaxorder.analysis.measures import bimodality, fleiss_kappa, tp_agreement
-from jaxorder.analysis.nulls import class_null, independent_null, poisson_binomial
+from jaxorder.analysis.nulls import (
+    class_null,
+    difficulty_null,
+    independent_null,
+    poisson_binomial,
+)
 from tests.test_compare import FakeRun, fake_record
 
 seeded = settings(derandomize=True, deadline=None, max_examples=50)
@@ -108,6 +114,42 @@ def _shuffled(accuracy, label, rng):
     return correct
 
 
+def test_the_difficulty_null_is_what_members_show_that_share_no_more():
+    rng = np.random.default_rng(6)
+    label = rng.integers(0, 3, 4000)
+    known, hidden = rng.normal(size=(2, 4000))
+    chance = ndtr(known + label - 1)
+    null = difficulty_null(rng.random((8, 4000)) < chance, known, label, groups=20)
+    drawn = fleiss_kappa(rng.random((50, 8, 4000)) < chance)
+    assert null.kappa.estimate == pytest.approx(drawn.mean(), abs=0.01)
+    assert null.kappa.low < drawn.mean() < null.kappa.high
+    # what is hidden is beyond it, and the known difficulty beyond class alone
+    more = rng.random((8, 4000)) < ndtr(known + hidden + label - 1)
+    beyond = difficulty_null(more, known, label, groups=20)
+    assert beyond.kappa.high < fleiss_kappa(more)
+    assert class_null(more, label).kappa.high < beyond.kappa.low
+    # nothing lies beyond the difficulty that members really have
+    whole = difficulty_null(more, known + hidden, label, groups=20).kappa
+    assert whole.low < fleiss_kappa(more) < whole.high + 0.01
+
+
+def test_one_group_of_difficulty_is_the_null_before():
+    rng = np.random.default_rng(7)
+    correct, label = rng.random((5, 90)) < 0.6, rng.integers(0, 3, 90)
+    same = np.zeros(90)
+    for null, wanted in (
+        (difficulty_null(correct, same), independent_null(correct)),
+        (difficulty_null(correct, same, label), class_null(correct, label)),
+        (difficulty_null(correct, label), class_null(correct, label)),
+        (difficulty_null(correct, rng.random(90), groups=1), independent_null(correct)),
+    ):
+        np.testing.assert_allclose(null.pmf, wanted.pmf)
+    # either direction, as long as it cuts no ties
+    ease = rng.permutation(90)
+    up, down = (difficulty_null(correct, each, groups=9) for each in (ease, -ease))
+    np.testing.assert_allclose(up.pmf, down.pmf)
+
+
 def test_the_interval_of_the_null_covers_independent_members():
     rng = np.random.default_rng(3)
     covered = []
@@ -146,6 +188,17 @@ def test_a_draw_that_is_saturated_is_left_out_of_the_interval():
         ("independent_null", [np.ones(3, bool)], "correct: wanted bool"),
         ("class_null", [np.ones((2, 3), bool), np.zeros(4)], "label: wanted 3"),
         ("class_null", [np.ones((2, 3), bool), np.zeros((3, 1))], "label: wanted"),
+        ("difficulty_null", [np.ones((2, 3), bool), np.zeros(4)], "difficulty: wanted"),
+        (
+            "difficulty_null",
+            [np.ones((2, 3), bool), np.array([0, np.nan, 1])],
+            "got 10 groups and 1 NaN",
+        ),
+        (
+            "difficulty_null",
+            [np.ones((2, 3), bool), np.zeros(3), np.zeros(4)],
+            "label: wanted 3",
+        ),
         ("poisson_binomial", [np.array([0.5, 1.5])], r"wanted \[0, 1\]"),
         ("poisson_binomial", [np.zeros((2, 2))], "probabilities: wanted real"),
         ("histogram", [np.array([0.4]), 3], "multiples of 1/3"),
@@ -174,3 +227,8 @@ def test_of_a_run_the_nulls_are_those_of_its_last_snapshot_or_another():
             assert one.measures == other.measures
     last = class_null(correct[-1], label)
     np.testing.assert_array_equal(class_null(run).pmf, last.pmf)
+    ease = rng.random(30)
+    found = difficulty_null(run, difficulty=ease)
+    np.testing.assert_array_equal(
+        found.pmf, difficulty_null(correct[-1], ease, label).pmf
+    )

@@ -6,7 +6,14 @@ from jaxorder.analysis.compare import (
     compare,
     match_snapshots,
 )
+from jaxorder.analysis.containment import (
+    Containment,
+    containment,
+    containment_of_halves,
+)
 from jaxorder.analysis.correlation import disattenuated, order_correlation
+from jaxorder.analysis.difficulty import neighbour_consistency
+from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.histograms import (
     histogram,
@@ -26,6 +33,7 @@ from jaxorder.analysis.measures import (
     classification_agreement,
     common_prediction,
     epoch_weights,
+    first_correct_snapshot,
     fleiss_kappa,
     forgetting_events,
     learned_snapshot,
@@ -35,10 +43,17 @@ from jaxorder.analysis.measures import (
 from jaxorder.analysis.nulls import (
     Null,
     class_null,
+    difficulty_null,
     independent_null,
     poisson_binomial,
 )
 from jaxorder.analysis.orders import OrderComparison, compare_orders
+from jaxorder.analysis.pairs import (
+    mean_pairwise_kappa,
+    mean_pairwise_kappa_between,
+    pairwise_kappa,
+    pairwise_kappa_between,
+)
 from jaxorder.analysis.reliability import (
     cronbach_alpha,
     leave_one_out_alpha,
@@ -49,9 +64,19 @@ from jaxorder.analysis.reliability import (
 )
 from jaxorder.analysis.results import PairRow, Results, SummaryRow, measure_all
 from jaxorder.analysis.scores import scores, write_scores
+from jaxorder.analysis.shared_errors import ErrorAgreement, error_agreement
+from jaxorder.analysis.tetrachoric import (
+    mean_tetrachoric,
+    mean_tetrachoric_between,
+    tetrachoric,
+    tetrachoric_between,
+)
 
 __all__ = [
     "Comparison",
+    "Containment",
+    "ErrorAgreement",
+    "ExchangeTest",
     "Interval",
     "Learned",
     "MatchedAccuracy",
@@ -67,9 +92,15 @@ __all__ = [
     "common_prediction",
     "compare",
     "compare_orders",
+    "containment",
+    "containment_of_halves",
     "cronbach_alpha",
+    "difficulty_null",
     "disattenuated",
     "epoch_weights",
+    "error_agreement",
+    "exchange_test",
+    "first_correct_snapshot",
     "fleiss_kappa",
     "forgetting_events",
     "held_out_accuracy",
@@ -83,15 +114,24 @@ __all__ = [
     "learned_snapshot",
     "leave_one_out_alpha",
     "match_snapshots",
+    "mean_pairwise_kappa",
+    "mean_pairwise_kappa_between",
+    "mean_tetrachoric",
+    "mean_tetrachoric_between",
     "measure_all",
     "member_accessibility",
     "members_needed",
+    "neighbour_consistency",
     "order_correlation",
     "order_reliability",
+    "pairwise_kappa",
+    "pairwise_kappa_between",
     "poisson_binomial",
     "scores",
     "spearman_brown",
     "split_half",
+    "tetrachoric",
+    "tetrachoric_between",
     "tp_agreement",
     "write_scores",
 ]

@@ -247,3 +247,21 @@ def read_snapshot(run: Run, split: str, snapshot: int = -1) -> dict[str, Any]:
     dataset = run.usable(split).isel(snapshot=snapshot)
     label = dataset["label"].values
     return {"correct": dataset["prediction"].values == label, "label": label}
+
+
+def takes_snapshot(measure: Callable[_P, _R]) -> OfArraysOrRun[_P, _R]:
+    """Let a measure of what is correct take a snapshot of a run, or of its folder.
+
+    Args:
+        measure: its first argument is `correct`. Of a run that is of the last
+            snapshot, or of the one at the position `snapshot`.
+
+    Returns:
+        The measure, of arrays or of a run.
+    """
+    called: Callable[..., _R] = measure
+
+    def of_run(run: Run, split: str, *, snapshot: int = -1, **given: Any) -> _R:
+        return called(read_snapshot(run, split, snapshot)["correct"], **given)
+
+    return measured_by(of_run)(measure)

@@ -33,9 +33,10 @@ class Learned(NamedTuple):
     """When each member learned each example.
 
     Attributes:
-        snapshot: the first snapshot from which the member stays correct to the end.
-            Where it never does, the number of snapshots, one past the last, so that
-            an index used without the mask fails instead of naming a snapshot.
+        snapshot: the first snapshot from which the member stays correct to the end,
+            or the first at which it is correct, as the measure says. Where there is
+            none, the number of snapshots, one past the last, so that an index used
+            without the mask fails instead of naming a snapshot.
         learned: whether there is such a snapshot.
     """
 
@@ -176,7 +177,7 @@ def _commonest(
     # Sorted over members, equal answers are neighbours: the longest run is the mode,
     # and the first of equally long runs is the smaller class.
     ranked = np.sort(prediction, axis=0)
-    answered = _answered(ranked)
+    answered = is_answer(ranked)
     answer, run, votes = ranked[-1].copy(), answered[0] * 1, answered[0] * 1
     answer[answered[0]] = ranked[0][answered[0]]
     for before, now, valid in zip(ranked, ranked[1:], answered[1:], strict=False):
@@ -186,7 +187,7 @@ def _commonest(
     return answer, votes, answered.sum(axis=0)
 
 
-def _answered(
+def is_answer(
     prediction: Integer[np.ndarray, "member example"],
 ) -> Bool[np.ndarray, "member example"]:
     """Mark what is an answer: all but the record's fill value."""
@@ -429,6 +430,38 @@ def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned
     array = require("correct", correct, "b", "snapshot member example")
     stays = np.logical_and.accumulate(array[::-1], axis=0)
     return Learned(len(array) - np.count_nonzero(stays, axis=0), array[-1].copy())
+
+
+@takes_run(read_correct)
+def first_correct_snapshot(
+    correct: Bool[Array, "snapshot member example"],
+) -> Learned:
+    """Find the first snapshot at which each member is correct, whatever comes after.
+
+    A guess counts: of K classes, members that know nothing are right on one example
+    in K at each snapshot. `learned_snapshot` is later wherever members forget.
+
+    Args:
+        correct: bool [snapshot, member, example]; or a run.
+
+    Returns:
+        As `learned_snapshot`; `learned` is whether it is ever correct.
+
+    Raises:
+        ValueError: `correct` is not bool with three axes.
+
+    Reference:
+        After the first learning of Toneva et al. 2019, at snapshots.
+
+    Example:
+        >>> correct = np.array([[[True, False]], [[False, False]], [[True, False]]])
+        >>> found = first_correct_snapshot(correct)
+        >>> found.snapshot.tolist(), found.learned.tolist()
+        ([[0, 3]], [[True, False]])
+    """
+    array = require("correct", correct, "b", "snapshot member example")
+    ever = np.asarray(array.any(axis=0))
+    return Learned(np.where(ever, array.argmax(axis=0), len(array)), ever)
 
 
 @takes_run(read_correct)

@@ -1,17 +1,18 @@
 """What agreement would look like if members were independent, given their accuracy.
 
-Two nulls, nested: each member has its own accuracy; each member has its own accuracy
-per class. Under either, the examples (of a class) are independent draws from one
-Poisson-binomial distribution, so that the moments are exact, and simulating M
-examples is one draw of a multinomial histogram.
+Three nulls, nested: each member has its own accuracy; its own accuracy per class; its
+own accuracy at each difficulty, as it is known without a network, per class. Under
+each, the examples (of a class, at a difficulty) are independent draws from one
+Poisson-binomial distribution, so that the moments are exact, and simulating M examples
+is one draw of a multinomial histogram.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Integer, Shaped
+from jaxtyping import Bool, Float, Int, Integer, Shaped
 
 from jaxorder.analysis.histograms import moments_of, weighted
 from jaxorder.analysis.inputs import (
@@ -71,6 +72,12 @@ def _independent_of(run: Run, split: str, *, snapshot: int = -1, **given: Any) -
 
 def _by_class_of(run: Run, split: str, *, snapshot: int = -1, **given: Any) -> Null:
     return class_null(**{**read_snapshot(run, split, snapshot), **given})
+
+
+def _by_difficulty_of(
+    run: Run, split: str, *, snapshot: int = -1, **given: Any
+) -> Null:
+    return difficulty_null(**{**read_snapshot(run, split, snapshot), **given})
 
 
 @measured_by(_independent_of)
@@ -147,13 +154,93 @@ def class_null(
         ([0.25, 0.25, 0.5], 0.467)
     """
     array = require("correct", correct, "b", "member example")
-    classes = require("label", label, "biufOSU", "example")
-    if len(classes) != array.shape[-1]:
-        raise ValueError(
-            f"label: wanted {array.shape[-1]}, one an example, got {len(classes)}"
-        )
+    classes = _one_each("label", label, "biufOSU", array)
     groups = [array[:, classes == each] for each in np.unique(classes)]
     return _null("independent members per class", groups, simulations, seed, level)
+
+
+@measured_by(_by_difficulty_of)
+def difficulty_null(
+    correct: Bool[Array, "member example"],
+    difficulty: Shaped[Array, " example"],
+    label: Shaped[Array, " example"] | None = None,
+    *,
+    groups: int = 10,
+    simulations: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Null:
+    """Expect what independent members would show, given a difficulty of the examples.
+
+    The difficulty is to be one that needs no network, such as `neighbour_consistency`
+    or a linear classifier's margin. Measured with error, as each is, it explains too
+    little: members above this null agree on more than this measure of difficulty, not
+    on more than any. The accessibility of other members in its place shows how much
+    any could explain.
+
+    Args:
+        correct: bool [member, example], one snapshot; or a run, of which the last, or
+            that at the position `snapshot`.
+        difficulty: [example], of which the order alone counts, in either direction.
+        label: [example], classes within which examples are grouped by difficulty;
+            None: all are one. Of a run, those that count as right.
+        groups: how many groups of about equal size a class is cut into, at least 1;
+            examples of equal difficulty stay together. Within a group accuracies are
+            those of independent members, so few groups explain less.
+        simulations: how many collections are drawn for the intervals.
+        seed: of the draws.
+        level: share of the draws that the intervals enclose, in (0, 1).
+
+    Returns:
+        The null. Its kappa is what the difficulty explains of the members'.
+
+    Raises:
+        ValueError: `correct` is not bool with two axes, `difficulty` or `label` is
+            not of one axis and as many examples, or holds NaN, or `groups` is below 1.
+
+    Reference:
+        jaxorder's; grouping by a score: Cochran 1968.
+
+    Example:
+        >>> correct = np.array([[True, True, False, False], [True, True, True, False]])
+        >>> null = difficulty_null(correct, np.array([0.1, 0.3, 0.6, 0.7]), groups=2)
+        >>> null.pmf.tolist(), round(null.kappa.estimate, 3)
+        ([0.25, 0.25, 0.5], 0.467)
+    """
+    array = require("correct", correct, "b", "member example")
+    ease = _one_each("difficulty", difficulty, "biuf", array).astype(float)
+    if groups < 1 or np.isnan(ease).any():
+        raise ValueError(
+            f"difficulty: wanted numbers in at least 1 group, got {groups} groups and "
+            f"{np.count_nonzero(np.isnan(ease))} NaN"
+        )
+    given = np.zeros(len(ease)) if label is None else label
+    classes = _one_each("label", given, "biufOSU", array)
+    alike = [array[:, each] for each in _grouped(ease, classes, groups)]
+    return _null("independent members per difficulty", alike, simulations, seed, level)
+
+
+def _one_each(
+    name: str, values: Array, kinds: str, correct: Bool[np.ndarray, "member example"]
+) -> Shaped[np.ndarray, " example"]:
+    """Read what there is to be one of for each example."""
+    found, examples = require(name, values, kinds, "example"), correct.shape[1]
+    if len(found) != examples:
+        raise ValueError(f"{name}: wanted {examples}, one an example, got {len(found)}")
+    return found
+
+
+def _grouped(
+    difficulty: Float[np.ndarray, " example"],
+    classes: Shaped[np.ndarray, " example"],
+    groups: int,
+) -> Iterator[Int[np.ndarray, " _"]]:
+    """Give the examples of each class in groups of like difficulty, ties together."""
+    for each in np.unique(classes):
+        own = np.flatnonzero(classes == each)
+        cuts = np.quantile(difficulty[own], np.arange(1, groups) / groups)
+        group = np.searchsorted(cuts, difficulty[own], side="right")
+        yield from (own[group == among] for among in np.unique(group))
 
 
 def poisson_binomial(

@@ -1,0 +1,96 @@
+"""How difficult examples are to those who know no network."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from jaxorder.analysis.inputs import Array, require
+
+# Distances that are held at a time.
+_HELD = 2**22
+
+
+def neighbour_consistency(
+    inputs: Shaped[Array, "example *shape"],
+    label: Shaped[Array, " example"],
+    *,
+    among: Shaped[Array, "other *shape"] | None = None,
+    among_label: Shaped[Array, " other"] | None = None,
+    neighbours: int = 5,
+) -> Float[np.ndarray, " example"]:
+    """Measure how many of an example's nearest neighbours have its label.
+
+    Args:
+        inputs: real [example, ...], flattened; distances are Euclidean, so scale them
+            as members see them.
+        label: [example].
+        among: real [other, ...], where neighbours are looked for, such as the training
+            examples for those of the test; None: among `inputs`, without the example
+            itself.
+        among_label: [other]; given where `among` is.
+        neighbours: how many count, at least 1 and at most as many as there are.
+
+    Returns:
+        float64 [example] in [0, 1]: 1 is easy, 0 is hard. Of equally near examples
+        the first count.
+
+    Raises:
+        ValueError: arrays are not real or do not fit each other, or there are not so
+            many neighbours.
+
+    Reference:
+        As k-disagreeing neighbours (kDN), of which this is 1 minus: Smith et al. 2014.
+
+    Example:
+        >>> inputs = np.array([[0.0], [0.1], [0.2], [1.0], [1.1]])
+        >>> label = np.array([0, 0, 1, 1, 1])
+        >>> neighbour_consistency(inputs, label, neighbours=1).tolist()
+        [1.0, 1.0, 0.0, 1.0, 1.0]
+    """
+    points, names = _points("inputs", inputs, label)
+    if among is not None and among_label is not None:
+        others, classes = _points("among", among, among_label)
+    elif among is None and among_label is None:
+        others, classes = points, names
+    else:
+        raise ValueError("among: wanted it and among_label, or neither, got one")
+    alone = among is None
+    if not 1 <= neighbours <= len(others) - alone:
+        raise ValueError(
+            f"neighbours: wanted 1 to {len(others) - alone}, got {neighbours}"
+        )
+    shares = [
+        (classes[near] == names[rows, None]).mean(axis=1)
+        for rows, near in _nearest(points, others, neighbours, alone)
+    ]
+    return np.concatenate(shares)
+
+
+def _points(
+    name: str, inputs: Array, label: Array
+) -> tuple[Float[np.ndarray, "example feature"], Shaped[np.ndarray, " example"]]:
+    """Read examples as points, and the labels of them."""
+    array = require(name, inputs, "biuf", "... feature")
+    classes = require(f"labels of {name}", label, "biufOSU", "example")
+    if len(array) != len(classes):
+        raise ValueError(
+            f"{name}: wanted {len(classes)} examples, one a label, got {len(array)}"
+        )
+    return array.reshape(len(array), -1).astype(float), classes
+
+
+def _nearest(
+    points: Float[np.ndarray, "example feature"],
+    others: Float[np.ndarray, "other feature"],
+    neighbours: int,
+    alone: bool,
+) -> Iterator[tuple[Int[np.ndarray, " row"], Int[np.ndarray, "row neighbour"]]]:
+    """Find the nearest of the others, some rows at a time; alone: not the point."""
+    squares, blocks = (others**2).sum(axis=1), -(-len(points) * len(others) // _HELD)
+    for rows in np.array_split(np.arange(len(points)), blocks):
+        # the point's own square changes no order among its neighbours
+        apart = squares - 2 * points[rows] @ others.T
+        if alone:
+            apart[np.arange(len(rows)), rows] = np.inf
+        yield rows, np.argsort(apart, axis=1, kind="stable")[:, :neighbours]
