@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,27 @@ def test_logits_predict_the_largest_and_tell_who_diverged(tmp_path: Path) -> Non
     assert run.usable("test").sizes["member"] == MEMBERS - 1
 
 
+def test_where_all_members_diverged_this_is_said(tmp_path: Path) -> None:
+    logits = np.full((2, 3, 10, 3), np.nan)
+    run = jo.from_predictions(
+        logits=logits, label=np.zeros(10, int), out=tmp_path / "r"
+    )
+    for measure in (jo.scores, jo.accessibility, lambda r: jo.compare(r, run)):
+        with pytest.raises(RequestError, match="all members diverged"):
+            measure(jo.open_run(shutil.copytree(run.path, tmp_path / str(measure))))
+    assert "no member stayed finite" in jo.write_report(run.path).read_text("utf-8")
+
+
+@pytest.mark.parametrize(("snapshots", "members"), [(1, 1), (1, 6), (4, 1)])
+def test_few_snapshots_and_members_are_reported(
+    arrays: dict[str, Any], tmp_path: Path, snapshots: int, members: int
+) -> None:
+    few = arrays["prediction"][:snapshots, :members]
+    run = jo.from_predictions(few, arrays["label"], out=tmp_path / "run")
+    assert len(jo.scores(run)) == 40
+    assert jo.write_report(run.path).exists()
+
+
 def test_rows_become_arrays(arrays: dict[str, Any], tmp_path: Path) -> None:
     shape = arrays["prediction"].shape
     step, member, example = (axis.ravel() for axis in np.indices(shape))
@@ -198,6 +220,7 @@ def test_rows_become_arrays(arrays: dict[str, Any], tmp_path: Path) -> None:
         ({"step": np.array([1, 2])}, "step: wanted one for each snapshot, 4, got 2"),
         ({"epoch": np.array([0, 1, np.nan, 3])}, "epoch: wanted finite numbers"),
         ({"seed": np.arange(5)}, "seed: wanted one for each member, 6, got 5"),
+        ({"prediction": np.full((4, 6, 40), 65535)}, "wanted classes below 65535"),
         ({"class_names": ["ant", "bee"]}, "2 names, but classes up to 2"),
         ({"split": "extra"}, "must be one of test, train"),
         (

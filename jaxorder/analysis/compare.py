@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from jaxorder.analysis.correlation import ranks
-from jaxorder.analysis.inputs import Array, Run, opened, require
+from jaxorder.analysis.inputs import Array, Run, opened, require, way_out
 from jaxorder.analysis.intervals import Interval, undefined
 from jaxorder.analysis.numbers import (
     SplitNumbers,
@@ -272,7 +272,7 @@ class _Source:
             raise RequestError(
                 f"compare {self.run.name!r}: wanted at least 2 snapshots and 2 finite "
                 f"members in split {split!r}, got {sizes['snapshot']} and "
-                f"{sizes['member']}; resume or grow the run"
+                f"{sizes['member']}; {way_out(sizes)}"
             )
         return numbers
 

@@ -188,7 +188,7 @@ def measured_by(
             if not (args and isinstance(args[0], Run | str | PathLike)):
                 return measure(*args, **given)
             run, split = opened(args[0]), _split(measure.__name__, args[1:], given)
-            return of_run(_begun(run, split), split, **given)
+            return of_run(begun(run, split), split, **given)
 
         return measured
 
@@ -206,15 +206,37 @@ def _split(measure: str, further: Sequence[Any], given: dict[str, Any]) -> str:
     return asked[0] if asked else "test"
 
 
-def _begun(run: Run, split: str) -> Run:
-    """Refuse a run that has nothing to measure yet."""
+def begun(run: Run, split: str) -> Run:
+    """Refuse a run that has nothing to measure.
+
+    Args:
+        run: The run.
+        split: Which must have something.
+
+    Returns:
+        The same.
+
+    Raises:
+        RequestError: Where no snapshot is recorded yet, or no member stayed finite.
+    """
     sizes = run.usable(split).sizes
     if not (sizes["snapshot"] and sizes["member"]):
         raise RequestError(
             f"{run.name!r}: wanted a snapshot and a finite member in split {split!r}, "
-            f"got {sizes['snapshot']} and {sizes['member']}; resume the run"
+            f"got {sizes['snapshot']} and {sizes['member']}; {way_out(sizes)}"
         )
     return run
+
+
+def way_out(sizes: Mapping[Any, int]) -> str:
+    """Say what can be done about a run with too little to measure.
+
+    Args:
+        sizes: Snapshots, and members that stayed finite.
+    """
+    if sizes["snapshot"] and not sizes["member"]:
+        return "all members diverged; train them with a smaller learning rate"
+    return "resume or grow the run"
 
 
 def predictions(

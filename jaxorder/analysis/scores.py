@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Bool, Float
 
 from jaxorder.analysis.held_out import held_out_accuracy
-from jaxorder.analysis.inputs import Run, opened, read_correct
+from jaxorder.analysis.inputs import Run, begun, opened, read_correct
 from jaxorder.analysis.measures import (
     accessibility,
     classification_agreement,
@@ -53,14 +53,8 @@ def scores(run: Run | str | os.PathLike[str], split: str = "test") -> pd.DataFra
         After Hacohen et al. 2020; forgetting after Toneva et al. 2019, at snapshots;
         area under the margin after Pleiss et al. 2020, in evaluation mode.
     """
-    run = opened(run)
+    run = begun(opened(run), split)
     kept = run.usable(split)
-    if not (kept.sizes["snapshot"] and kept.sizes["member"]):
-        raise RequestError(
-            f"scores of {run.name!r}: wanted a snapshot and a finite member in split "
-            f"{split!r}, got {kept.sizes['snapshot']} and {kept.sizes['member']}; "
-            "resume the run"
-        )
     correct, epoch = read_correct(run, split)["correct"], kept["epoch"].values
     final = kept["prediction"].isel(snapshot=-1).values
     columns = {

@@ -23,6 +23,7 @@ from jaxorder.run.folder import SPLITS, Run
 from jaxorder.run.study import refuse_existing
 
 KIND = "imported"
+MOST_CLASSES = 2**16 - 1  # the last number of two bytes means "not recorded"
 BLOCK = 64  # members of a chunk of the record
 DIFFER = "what the predictions do not say"
 
@@ -254,6 +255,11 @@ def _class_names(
     splits: Mapping[str, Imported], given_names: Iterable[str] | None
 ) -> list[str]:
     least = max(each.classes for each in splits.values())
+    if least > MOST_CLASSES:
+        raise RequestError(
+            f"{given('prediction')}: wanted classes below {MOST_CLASSES}, got "
+            f"{least - 1}"
+        )
     if given_names is None:
         return [str(number) for number in range(least)]
     names = [str(name) for name in given_names]
