@@ -146,6 +146,7 @@ def test_a_plan_says_which_convolutions_it_cannot_run(nets: Path) -> None:
     assert "has convolutions outside of nn.Conv" in not_covered.plan.why
 
 
+@pytest.mark.slow
 def test_orthogonal_first_weights_under_vmap_do_not_wait_forever(
     tmp_path: Path,
 ) -> None:

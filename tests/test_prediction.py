@@ -37,7 +37,7 @@ def assert_repeated(run: Any, **given: Any) -> None:
         ("mlp:widths=16", {"precision": "bfloat16"}),
         ("mlp:widths=16", {"vary": ["learning-rate=0.1,0.01,0.5"]}),
         ("mlp:widths=16", {"block_members": 2}),
-        ("small_st_vgg", {"epochs": 1}),
+        pytest.param("small_st_vgg", {"epochs": 1}, marks=pytest.mark.slow),
         ("mlp:widths=16,norm=batch", {}),  # with running statistics
     ],
 )

@@ -278,6 +278,7 @@ def small_of(data: Dataset, out: Path) -> Run:
     return jo.train(data=data, out=out, **options)
 
 
+@pytest.mark.slow
 def test_real_fashion_images_are_learned_in_the_same_order(
     real_data: Path, tmp_path: Path
 ) -> None:
