@@ -148,7 +148,7 @@ def grow(
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
 
     Returns:
-        The finished runs, as if each had been trained with so many members from the
+        The finished runs, as if each had been trained with that many members from the
         beginning, under the plan of those there.
 
     Raises:

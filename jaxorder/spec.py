@@ -215,4 +215,4 @@ def parse_model(text: str) -> Spec:
     return parse_spec(text, "model", between=":" * argued)
 
 
-SKLEARN = "sklearn"  # before the name of a learner that is no network
+SKLEARN = "sklearn"  # before the name of a learner that is not a network

@@ -557,7 +557,7 @@ def test_pictures_that_cannot_be_drawn_are_refused(complaint: Complaint) -> None
     assert "--out it.txt: must end in" in complaint([*digits, "--out=it.txt"])
     assert "there is no folder no; make it" in complaint([*digits, "--out=no/it.png"])
     gaussian = ["data", "info", "gaussian", "--out=it.png"]
-    assert "the inputs of gaussian are no images" in complaint(gaussian)
+    assert "the inputs of gaussian are not images" in complaint(gaussian)
 
 
 def test_images_of_a_folder_are_brought_to_one_size(done: Done, here: Path) -> None:

@@ -1,4 +1,4 @@
-"""Runs of learners that are no networks: recorded, resumed, reported, refused."""
+"""Runs of learners that are not networks: recorded, resumed, reported, refused."""
 
 import html
 import json
@@ -191,10 +191,10 @@ def test_the_report_calls_members_and_times_by_their_names(study: Path) -> None:
     assert "sklearn:knn:k=1: at training share 1 test accuracy" in text
     assert "mlp:widths=16: at epoch 8 test accuracy" in text
     assert "Networks and training: A" in text
-    assert "Learners that are no networks: B and C" in text
+    assert "Learners that are not networks: B and C" in text
     assert "the learner has no time of its own" in text
     assert "share of the training" in text
-    learners = text.split("Learners that are no networks: B and C")[1].split("How ")[0]
+    learners = text.split("Learners that are not networks: B and C")[1].split("How ")[0]
     for word in ("Optimiser", "Parameters", "Epochs", "Batch size", "Architecture"):
         assert word in text
         assert word not in learners
@@ -207,7 +207,7 @@ def test_a_report_of_learners_alone_speaks_of_no_network(
     told, definitions = text.split("How it was made, and what the words mean")[-2:]
     assert "4 members of 1 learner" in text
     assert "1 learner, 4 members that differ in the learner's own chance" in told
-    without = told.replace("Learners that are no networks", "")
+    without = told.replace("Learners that are not networks", "")
     without = without.replace("networks trained under the same resampling", "")
     assert "network" not in without
     assert "epoch" not in without.replace("log:10,epoch", "").replace("epochs,", "")

@@ -1,4 +1,4 @@
-"""Learners that are no networks: what they learn, what they are given and refuse."""
+"""Learners that are not networks: what they learn, what they are given and refuse."""
 
 import os
 from collections.abc import Sequence

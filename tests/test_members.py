@@ -419,7 +419,7 @@ def test_wrong_labels_are_refused(
     assert not list(tmp_path.iterdir())
 
 
-# ---- learners that are no networks
+# ---- learners that are not networks
 
 
 def test_a_learner_grows_and_records_its_parts(tmp_path: Path) -> None:

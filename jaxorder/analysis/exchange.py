@@ -60,7 +60,7 @@ def exchange_test(
         scores_a: [member, example], such as `member_accessibility` of one collection.
         scores_b: of the other; other members, the same examples in the same order.
         method: "spearman" or "pearson".
-        exchanges: at most so many, at least 1, are looked at: all, where there are not
+        exchanges: the most to look at, at least 1: all, where there are not
             more, else what is seen and others at random. Two collections of 8 members
             have 12,870.
         seed: of the random ones.
@@ -85,12 +85,7 @@ def exchange_test(
         >>> round(found.within_a, 3), round(found.between, 3), found.p_value
         (0.867, -0.833, 0.1)
     """
-    a = require("scores_a", scores_a, "biuf", "member example").astype(float)
-    b = require("scores_b", scores_b, "biuf", "member example").astype(float)
-    if a.shape[1] != b.shape[1]:
-        raise ValueError(
-            f"scores_b: wanted {a.shape[1]} examples, as in scores_a, got {b.shape[1]}"
-        )
+    a, b = _of_same_examples(scores_a, scores_b)
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method: wanted spearman or pearson, got {method!r}")
     if exchanges < 1:
@@ -101,6 +96,18 @@ def exchange_test(
     sizes = len(scores), len(a)
     dealt = _all(*sizes) if exact else _some(*sizes, exchanges, seed)
     return _tested(shapes @ shapes.T, dealt, exact)
+
+
+def _of_same_examples(
+    scores_a: Float[Array, "member_a _"], scores_b: Float[Array, "member_b _"]
+) -> tuple[Float[np.ndarray, "member_a _"], Float[np.ndarray, "member_b _"]]:
+    a = require("scores_a", scores_a, "biuf", "member example").astype(float)
+    b = require("scores_b", scores_b, "biuf", "member example").astype(float)
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(
+            f"scores_b: wanted {a.shape[1]} examples, as in scores_a, got {b.shape[1]}"
+        )
+    return a, b
 
 
 def _all(members: int, first: int) -> Bool[np.ndarray, "exchange member"]:

@@ -53,7 +53,13 @@ Models = Annotated[
     ),
 ]
 Split = Literal["train", "test"]
-Against = Literal["label", "original"]
+Against = Annotated[
+    Literal["label", "original"],
+    Parameter(
+        help="What counts as right where labels were changed: what was trained "
+        "towards, or the original."
+    ),
+]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -155,7 +161,7 @@ def grow(
 ) -> None:
     """Add members to a run, or to each run of a study, and report.
 
-    Those there stay as they are; the run becomes what it would have been with so many
+    Those there stay as they are; the run becomes what it would have been with that many
     members from the beginning.
 
     Parameters
@@ -222,9 +228,6 @@ def report(
         Folders of studies or runs.
     out
         File to write (else report.html in the one folder given).
-    against
-        What counts as right where labels were changed: what was trained towards, or
-        the original.
     """
     from jaxorder.plain import plain
     from jaxorder.progress import chosen
@@ -256,9 +259,6 @@ def scores(
         File to write, .parquet or .csv.
     split
         Examples of which split.
-    against
-        What counts as right where labels were changed: what was trained towards, or
-        the original.
     """
     from jaxorder.analysis import scores as score
     from jaxorder.analysis import write_scores
@@ -290,9 +290,6 @@ def compare(
         Folder of another.
     split
         Examples of which split.
-    against
-        What counts as right where labels were changed: what was trained towards, or
-        the original.
     """
     from jaxorder.analysis import compare as compare_runs
     from jaxorder.run.study import open_run
@@ -480,7 +477,7 @@ def describe_data(
     data_dir
         Folder of prepared TFDS data sets (else TFDS's own).
     resize
-        Bring images to so many pixels a side.
+        Resize images to this many pixels a side.
     out
         Picture of examples to write: .png, .svg or .pdf.
     """

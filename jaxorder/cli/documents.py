@@ -123,7 +123,7 @@ def model_documents() -> list[dict[str, Any]]:
     ]
     learners = [
         {
-            "kind": "Learners that are no networks",
+            "kind": "Learners that are not networks",
             "name": f"{PREFIX}:{name}",
             "what": known.summary,
             "keys": _keys(known.keys),

@@ -66,7 +66,7 @@ def draw_grid(dataset: "Dataset", path: Path) -> None:
     """Write a picture of some training images of each class.
 
     Raises:
-        RequestError: The inputs are no images, or the file cannot be such a picture.
+        RequestError: The inputs are not images, or the file cannot be such a picture.
     """
     import io
 
@@ -77,7 +77,7 @@ def draw_grid(dataset: "Dataset", path: Path) -> None:
 
     if dataset.train.inputs.ndim != 4:
         raise RequestError(
-            f"{given('out', path)}: the inputs of {dataset.name} are no images"
+            f"{given('out', path)}: the inputs of {dataset.name} are not images"
         )
     if path.suffix not in (".png", ".svg", ".pdf"):
         raise RequestError(f"{given('out', path)}: must end in .png, .svg or .pdf")

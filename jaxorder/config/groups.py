@@ -94,12 +94,12 @@ class MemberOptions(Checked):
         check=number(above=0.0, most=1.0),
     )
     disjoint: int | None = option(
-        "Train members in so many groups, on disjoint parts of the examples.",
+        "Train members in this many groups, on disjoint parts of the examples.",
         default=None,
         check=PARTS,
     )
     folds: int | None = option(
-        "Leave out of each member's training one of so many parts.",
+        "Leave out of each member's training one of this many parts.",
         default=None,
         check=PARTS,
     )
@@ -171,7 +171,9 @@ class RecordingOptions(Checked):
         "More to record of each example (probability: last snapshot).", default=()
     )
     record_examples: int | None = option(
-        "Record at most so many of a split, stratified.", default=None, check=COUNT
+        "Record at most this many examples of a split, stratified.",
+        default=None,
+        check=COUNT,
     )
     keep_checkpoints: Keep = option(
         "None, the last, one a doubling of steps, or all.", default="last"

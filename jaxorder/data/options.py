@@ -28,7 +28,7 @@ class DataOptions(Checked):
         "Folder of prepared TFDS data sets (else TFDS's own).", default=None
     )
     resize: int | None = option(
-        "Bring images to so many pixels a side.", default=None, check=SIZE
+        "Resize images to this many pixels a side.", default=None, check=SIZE
     )
     classes: str | None = option(
         "Keep these classes only, by number or name, joined by commas.", default=None
@@ -37,10 +37,14 @@ class DataOptions(Checked):
         "Drop examples that are exactly or nearly an earlier one.", default=None
     )
     train_examples: int | None = option(
-        "Train on so many, a fixed stratified choice.", default=None, check=SIZE
+        "Train on this many examples, a fixed stratified choice.",
+        default=None,
+        check=SIZE,
     )
     test_examples: int | None = option(
-        "Test on so many, a fixed stratified choice.", default=None, check=SIZE
+        "Test on this many examples, a fixed stratified choice.",
+        default=None,
+        check=SIZE,
     )
     label_noise: float = option(
         "Share of the training labels to change.", default=0.0, check=share
@@ -53,7 +57,9 @@ class DataOptions(Checked):
     shuffle_labels: bool = option("Shuffle all training labels.", default=False)
     shuffle_seed: int = option("Seed of the shuffled labels.", default=0, check=SEED)
     pca: int | None = option(
-        "Project the inputs on so many principal components.", default=None, check=SIZE
+        "Project the inputs onto this many principal components.",
+        default=None,
+        check=SIZE,
     )
     scaling: Scaling = option(
         "Inputs of mean 0 and deviation 1, or unit: bytes divided by 255.",

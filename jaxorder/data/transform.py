@@ -331,7 +331,7 @@ def resize(dataset: Dataset, pixels: int) -> Dataset:
         The data set of images [pixels pixels channel], of the type they had.
 
     Raises:
-        RequestError: The inputs are no images, or pixels is not from 1 on.
+        RequestError: The inputs are not images, or pixels is not from 1 on.
     """
     option, shape = given("resize", pixels), dataset.input_shape
     if len(shape) != 3:

@@ -1,4 +1,4 @@
-"""Learners that are no networks, through scikit-learn, as members with snapshots."""
+"""Learners that are not networks, through scikit-learn, as members with snapshots."""
 
 from jaxorder.learners.registry import (
     LEARNERS,

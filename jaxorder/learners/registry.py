@@ -156,7 +156,7 @@ LEARNERS: dict[str, Learner] = {
 
 
 def is_learner(text: str) -> bool:
-    """Whether a model string names a learner that is no network."""
+    """Whether a model string names a learner that is not a network."""
     return text.startswith(f"{PREFIX}:")
 
 

@@ -58,7 +58,7 @@ def _done(tick: Tick) -> str:
 
 
 def _paced(tick: Tick) -> bool:
-    """Whether a speed is known; members of learners that are no networks have none."""
+    """Whether a speed is known; members of learners that are not networks have none."""
     return tick.unit == "member-epochs"
 
 

@@ -1,4 +1,4 @@
-"""A run of a learner that is no network: what it will do, and the doing.
+"""A run of a learner that is not a network: what it will do, and the doing.
 
 A block is one member, trained by a process from nothing to its end, recorded and then
 committed; a member that was not committed is trained again, to the same bits.
@@ -232,7 +232,7 @@ def _check_options(config: RunConfig, known: Learner, data: LaidOut) -> None:
     if config.record:
         raise RequestError(
             f"{asked} {given('record', config.record)}: only predictions are "
-            f"recorded of learners that are no networks; leave {given('record')} out"
+            f"recorded of learners that are not networks; leave {given('record')} out"
         )
     if config.augment:
         raise RequestError(

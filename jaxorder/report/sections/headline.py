@@ -22,7 +22,7 @@ _CAVEATS = (
     "same examples, not about other data.",
 )
 _LEARNERS = (
-    "Learners that are no networks each have their own time (rounds, trees, "
+    "Learners that are not networks each have their own time (rounds, trees, "
     "epochs, or the share of the training set that they were fitted to): compare them "
     "with others at matched accuracy. Members that differ by resampling agree less by "
     "construction: compare with networks trained under the same resampling."

@@ -198,8 +198,8 @@ _BEFORE = (
         "accessibility",
         "The mean of an example's TP-agreement over snapshots: how early, and how "
         "surely, it is learned. Here snapshots are weighted by the epochs they stand "
-        "for (trapezoid rule, step 0 left out); those of learners that are no networks "
-        "by rounds, trees or training examples.",
+        "for (trapezoid rule, step 0 left out); those of learners that are not "
+        "networks by rounds, trees or training examples.",
         f"{_PAPER}; the weights are jaxorder's",
     ),
 )

@@ -268,7 +268,7 @@ _KINDS = {
         "steps alone (padding of the last mini-batch not counted).",
     ),
     "learner": (
-        "Learners that are no networks",
+        "Learners that are not networks",
         _LEARNER_ROWS,
         "Time: of all members together, as if one after the other; predicting counts "
         "as training.",
