@@ -226,10 +226,9 @@ def _restored(run: Path, step: int, statistics: bool) -> tuple[Any, ...]:
         steps = ", ".join(map(str, common)) or "none"
         raise RequestError(f"step {step}: {run} kept checkpoints of steps: {steps}")
     trees = []
-    for folder in _folders(run):
-        first, last = (int(part) for part in folder.name.split("-")[1:])
-        with BlockCheckpoints(run, first, last - first + 1) as block:
-            trees.append(block.restore_network(step, statistics))
+    for block in blocks(run):
+        with BlockCheckpoints(run, *block) as checkpoints:
+            trees.append(checkpoints.restore_network(step, statistics))
     joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
     return jax.device_put(joined)
 
@@ -238,6 +237,28 @@ def kept_steps(run: Path) -> list[int]:
     """Return the steps of which every block of a run kept a checkpoint, rising."""
     kept = [_steps(folder) for folder in _folders(run)]
     return sorted(set.intersection(*kept)) if kept else []
+
+
+def blocks(run: Path) -> list[tuple[int, int]]:
+    """Return the first member and the number of members of each block, in order."""
+    ends = [folder.name.split("-")[1:] for folder in _folders(run)]
+    return [(int(first), int(last) - int(first) + 1) for first, last in ends]
+
+
+def restore_block(run: Path, step: int, block: tuple[int, int]) -> tuple[Any, Any]:
+    """Return the parameters and statistics of a block's members at a kept step.
+
+    Args:
+        run: Folder of the run.
+        step: One of `kept_steps`.
+        block: One of `blocks`.
+
+    Returns:
+        Both as nested dictionaries of numpy arrays with a leading member axis.
+    """
+    with BlockCheckpoints(run, *block) as checkpoints:
+        params, statistics = checkpoints.restore_network(step, statistics=True)
+    return params, statistics
 
 
 def _folders(run: Path) -> list[Path]:

@@ -8,7 +8,7 @@ chunks are complete and on disk; readers trust nothing beyond it.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,11 +20,12 @@ from jaxtyping import Bool, Float, Int, Integer, Shaped
 from zarr.errors import ZarrUserWarning
 
 from jaxorder.errors import WorkError
-from jaxorder.files import read_json, sync, write_json
+from jaxorder.files import new_folder, read_json, sync, write_json
 
 RECORD = "record.zarr"
 COMMITS = "commits"
 HELD_BYTES = 64 << 20  # of snapshots, before they are written also without a commit
+WITHOUT_LABELS = ("prediction", "probability")
 Floats = Float[np.ndarray, "member example"]
 
 
@@ -36,6 +37,11 @@ def prediction_type(classes: int) -> np.dtype:
 def not_recorded(kind: np.dtype) -> int:
     """Return the prediction that means "not recorded": 255 or 65535."""
     return int(np.iinfo(kind).max)
+
+
+def recorded_of(quantities: Iterable[str], labelled: bool) -> list[str]:
+    """Return which quantities can be recorded of examples, labelled or not."""
+    return [name for name in quantities if labelled or name in WITHOUT_LABELS]
 
 
 class Named(NamedTuple):
@@ -50,19 +56,23 @@ class RecordedSplit:
     """The examples of a split that are recorded.
 
     Attributes:
-        label: What the members are trained towards.
+        label: What the members are trained towards; None where nothing is known to be
+            right.
         example_id: Positions in the named source.
         columns: What else is known of each, by name.
         member_columns: What is known of each example for each member, by name: what it
             was `trained_on`, its `member_label`.
+        attributes: JSON values of the group, such as where the examples come from,
+            which win over those of the record.
     """
 
-    label: Integer[np.ndarray, "example"]
+    label: Integer[np.ndarray, "example"] | None
     example_id: Int[np.ndarray, "example"]
     columns: Mapping[str, Shaped[np.ndarray, "example"]] = field(default_factory=dict)
     member_columns: Mapping[str, Shaped[np.ndarray, "member example"]] = field(
         default_factory=dict
     )
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,26 @@ def create(path: Path, layout: Layout, attributes: Mapping[str, Any]) -> None:
         _create_split(root.create_group(name), layout, split, attributes)
 
 
+def create_group(run: Path, name: str, layout: Layout) -> None:
+    """Make an empty group in a record that is there, with a commit counter of its own.
+
+    Args:
+        run: Folder of the run.
+        name: Of the group, which must not exist.
+        layout: Its shape; the only one of its splits is the group.
+    """
+    (run / COMMITS / name).mkdir(exist_ok=True)
+    with new_folder(run / RECORD / name) as folder:
+        group = zarr.create_group(folder)
+        _create_split(group, layout, layout.splits[name], {})
+
+
+def attributes(run: Path, name: str) -> dict[str, Any]:
+    """Return the attributes of a group of a record."""
+    group = zarr.open_group(run / RECORD, path=name, mode="r", use_consolidated=False)
+    return dict(group.attrs)
+
+
 def _create_split(
     group: zarr.Group,
     layout: Layout,
@@ -125,23 +155,26 @@ def _create_split(
             "coordinates": " ".join(("step epoch seed example_id", *layout.members)),
             **layout.attributes,
             **attributes,
+            **split.attributes,
         }
     )
     _store(group, "step", layout.steps, ("snapshot",))
     _store(group, "epoch", layout.epochs, ("snapshot",))
     _store(group, "example_id", split.example_id, ("example",))
-    _store(group, "label", split.label, ("example",))
+    if split.label is not None:
+        _store(group, "label", split.label, ("example",))
     for name, column in split.columns.items():
         _store(group, name, column, ("example",))
     for name, (values, dimensions) in _of_members(layout, split).items():
         _store(group, name, values, dimensions, layout.block)
     _reserve(group, layout, "finite", np.dtype(bool), False)
     kind = prediction_type(len(layout.classes))
-    _reserve(group, layout, "prediction", kind, not_recorded(kind), len(split.label))
-    for name in layout.quantities:
+    examples = len(split.example_id)
+    _reserve(group, layout, "prediction", kind, not_recorded(kind), examples)
+    for name in recorded_of(layout.quantities, split.label is not None):
         extra = [len(layout.classes)] if name == "probability" else []
         kind = np.dtype(np.float16 if name == "probability" else np.float32)
-        _reserve(group, layout, name, kind, np.nan, len(split.label), *extra)
+        _reserve(group, layout, name, kind, np.nan, examples, *extra)
 
 
 def _of_members(layout: Layout, split: RecordedSplit) -> dict[str, Named]:
@@ -262,11 +295,14 @@ class BlockWriter:
         run: Folder of the run.
         first: First member of the block.
         members: Members of the block.
+        group: The group that is written, where it has a commit counter of its own.
     """
 
-    def __init__(self, run: Path, first: int, members: int) -> None:
-        self._run = run
-        self._record = zarr.open_group(run / RECORD, mode="r+")
+    def __init__(self, run: Path, first: int, members: int, group: str = "") -> None:
+        self._run, self._group = run, group
+        # a summary may be of before the group was made
+        path = run / RECORD
+        self._record = zarr.open_group(path, mode="r+", use_consolidated=False)
         self._members = slice(first, first + members)
         self._arrays: dict[tuple[str, str], zarr.Array] = {}
         self._unsynced: set[Path] = set()
@@ -321,7 +357,8 @@ class BlockWriter:
             sync(path)
         self._unsynced.clear()
         write_json(
-            _commit_path(self._run, commit.first, commit.members), asdict(commit)
+            _commit_path(self._run, self._group, commit.first, commit.members),
+            asdict(commit),
         )
 
     def flush(self) -> None:
@@ -363,32 +400,55 @@ class BlockWriter:
         self._held_bytes += held[-1].nbytes
 
 
-def _commit_path(run: Path, first: int, members: int) -> Path:
-    return run / COMMITS / f"members-{first:05d}-{first + members - 1:05d}.json"
+def _commit_path(run: Path, group: str, first: int, members: int) -> Path:
+    name = f"members-{first:05d}-{first + members - 1:05d}.json"
+    return run / COMMITS / group / name
 
 
-def read_commit(run: Path, first: int, members: int) -> Commit:
+def read_commit(run: Path, first: int, members: int, group: str = "") -> Commit:
     """Return how far a block is; nothing where it was never committed."""
-    path = _commit_path(run, first, members)
+    path = _commit_path(run, group, first, members)
     if not path.exists():
         return Commit(first, members, 0, 0, 0.0, 0.0)
     return Commit(**read_json(path))
 
 
-def commits(run: Path) -> list[Commit]:
-    """Return the counters of all blocks that were committed at all."""
-    paths = sorted((run / COMMITS).glob("members-*.json"))
+def commits(run: Path, group: str = "") -> list[Commit]:
+    """Return the counters of all blocks that were committed at all.
+
+    Args:
+        run: Folder of the run.
+        group: A group that has counters of its own; else those of the training.
+    """
+    paths = sorted((run / COMMITS / group).glob("members-*.json"))
     return [Commit(**read_json(path)) for path in paths]
+
+
+def has_counter(run: Path, group: str) -> bool:
+    """Whether a group has a commit counter of its own, as it was evaluated later."""
+    return (run / COMMITS / group).is_dir()
 
 
 def finish(run: Path) -> None:
     """Consolidate a complete record, so that plain tools open it without a warning."""
-    root = zarr.open_group(run / RECORD, mode="r")
+    root = zarr.open_group(run / RECORD, mode="r", use_consolidated=False)
     with warnings.catch_warnings():
         # consolidation is not yet in the text of zarr's format 3, its readers know it
         warnings.simplefilter("ignore", ZarrUserWarning)
         for name in [*root.group_keys(), None]:
             zarr.consolidate_metadata(run / RECORD, path=name)
+
+
+def groups(run: Path) -> list[str]:
+    """Return the names of the groups of a run's record, in order."""
+    found = (run / RECORD).glob("*/prediction/zarr.json")
+    return sorted(path.parts[-3] for path in found)
+
+
+def members(run: Path, group: str) -> int:
+    """Return the number of members that a group has room for."""
+    path = f"{group}/prediction"
+    return zarr.open_array(run / RECORD, path=path, mode="r").shape[1]
 
 
 def read_root(run: Path, name: str) -> np.ndarray:
@@ -401,7 +461,7 @@ def read(run: Path, split: str) -> xr.Dataset:
 
     Args:
         run: Folder of the run.
-        split: `train` or `test`.
+        split: `train` or `test`, or the name of another group.
 
     Returns:
         The snapshots that any block has committed; what other blocks have not
@@ -414,10 +474,12 @@ def read(run: Path, split: str) -> xr.Dataset:
     try:
         dataset = xr.open_zarr(path, group=split, consolidated=False, chunks=None)
     except ValueError as error:  # arrays of different numbers of members
+        later = has_counter(run, split)
+        way_out = f"evaluate {split} again" if later else f"jaxorder resume {run}"
         raise WorkError(
-            f"{run}: its growth was cut short; go on with: jaxorder resume {run}"
+            f"{run}: its growth was cut short; go on with: {way_out}"
         ) from error
-    blocks = commits(run)
+    blocks = commits(run, split if has_counter(run, split) else "")
     most = max((commit.snapshots for commit in blocks), default=0)
     dataset = dataset.isel(snapshot=slice(0, most))
     if all(c.snapshots == most for c in blocks) and _covered(blocks, dataset):

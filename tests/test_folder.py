@@ -200,7 +200,7 @@ def test_a_split_that_is_not_there_is_refused(tmp_path: Path) -> None:
     run = open_run(make_run(tmp_path / "run"))
     with pytest.raises(RequestError) as refused:
         run.record("valid")
-    assert str(refused.value) == f'split="valid": {run.path} holds train and test'
+    assert str(refused.value) == f'split="valid": {run.path} holds test, train'
 
 
 @pytest.mark.parametrize(

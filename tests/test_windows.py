@@ -113,7 +113,7 @@ def test_memory_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
 
 def test_windows_come_in_any_order() -> None:
     digits = load("digits").train
-    inputs = Joined(digits.inputs[:700], digits.inputs[700:])
+    inputs = Joined([digits.inputs[:700], digits.inputs[700:]])
     labels, none = digits.labels, np.zeros(1, np.float32)
     evaluated = np.zeros((1, 1, 1), np.int32)
     examples = Examples(inputs, labels, none, none, evaluated)  # pyright: ignore[reportArgumentType]  # indexed alike

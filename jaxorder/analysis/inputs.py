@@ -14,6 +14,7 @@ import xarray as xr
 from jaxtyping import Integer
 
 from jaxorder.errors import RequestError
+from jaxorder.run.folder import labelled
 from jaxorder.run.study import open_run
 
 _KINDS = {"b": "bool", "iu": "integer", "biuf": "real", "biufOSU": "plain"}
@@ -254,7 +255,7 @@ def predictions(
 
 def read_correct(run: Run, split: str) -> dict[str, Any]:
     """Read what is correct at each snapshot, of the members that stayed finite."""
-    dataset = run.usable(split)
+    dataset = labelled(run, split, run.usable(split))
     label = dataset["label"].values
     return {"correct": np.stack([each == label for each in predictions(dataset)])}
 
@@ -266,7 +267,7 @@ def read_prediction(run: Run, split: str) -> dict[str, Any]:
 
 def read_snapshot(run: Run, split: str, snapshot: int = -1) -> dict[str, Any]:
     """Read what is correct at one snapshot, and the labels."""
-    dataset = run.usable(split).isel(snapshot=snapshot)
+    dataset = labelled(run, split, run.usable(split)).isel(snapshot=snapshot)
     label = dataset["label"].values
     return {"correct": dataset["prediction"].values == label, "label": label}
 

@@ -52,7 +52,14 @@ Models = Annotated[
         "lists them; of a study file, the names of those to train (else all)."
     ),
 ]
-Split = Literal["train", "test"]
+Split = Annotated[
+    str,
+    Parameter(
+        help="Examples of which split: train, test, or what further data are called."
+    ),
+]
+OfSource = Literal["train", "test"]
+ClassesBy = Literal["name", "index", "none"]
 Against = Annotated[
     Literal["label", "original"],
     Parameter(
@@ -257,8 +264,6 @@ def scores(
         Folder of a run.
     out
         File to write, .parquet or .csv.
-    split
-        Examples of which split.
     """
     from jaxorder.analysis import scores as score
     from jaxorder.analysis import write_scores
@@ -288,8 +293,6 @@ def compare(
         Folder of a run.
     b
         Folder of another.
-    split
-        Examples of which split.
     """
     from jaxorder.analysis import compare as compare_runs
     from jaxorder.run.study import open_run
@@ -303,13 +306,94 @@ def compare(
         tables.print_document(title, tables.with_intervals(found))
 
 
+@app.command
+def evaluate(
+    path: Path,
+    /,
+    *,
+    data: str,
+    split: OfSource = "test",
+    name: str,
+    steps: str = "kept",
+    classes_by: ClassesBy = "name",
+    record_examples: int | None = None,
+    data_dir: Path | None = None,
+    resize: int | None = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Let the kept members of a run predict further data.
+
+    What they predict becomes a group of the run's record, which the other commands take
+    as --split NAME. Asked for the same again, it goes on where it stopped.
+
+    Parameters
+    ----------
+    path
+        Folder of a run.
+    data
+        Source of the data, as for run --data.
+    split
+        Which split of it.
+    name
+        What the group is called.
+    steps
+        kept (all steps of which a checkpoint was kept), last, or steps joined by
+        commas.
+    classes_by
+        Whether a class is the members' class of the same name, or of the same number
+        (index); or none, for predictions without labels.
+    record_examples
+        Predict at most this many examples, stratified.
+    data_dir
+        Folder of prepared TFDS data sets (else the run's).
+    resize
+        Resize images to this many pixels a side (else as the run did).
+    """
+    from jaxorder.cli.documents import evaluation_document
+    from jaxorder.progress import chosen
+    from jaxorder.run.study import open_run
+
+    run = open_run(path)
+    with chosen(not quiet) as watch:
+        watch.phase("starting", sound=False)  # JAX takes seconds to import
+        from jaxorder.run.evaluation import evaluate as evaluate_run
+
+        evaluate_run(
+            run,
+            data,
+            split,
+            name=name,
+            steps=_steps(steps),
+            classes_by=classes_by,
+            record_examples=record_examples,
+            data_dir=data_dir,
+            resize=resize,
+            model=None,
+            watch=watch,
+        )
+    found = evaluation_document(run, name)
+    if json:
+        _print_json(found)
+        return
+    tables.print_document(f"{path}, {name}", found)
+
+
+def _steps(text: str) -> Any:
+    """Return the steps that are asked for; texts other than numbers as they are."""
+    numbers = text.split(",")
+    if all(number.strip().isdecimal() for number in numbers):
+        return [int(number) for number in numbers]
+    return text
+
+
 @app.command(name="import")
 def import_(
     file: Path,
     /,
     *,
     out: Path,
-    split: Split = "test",
+    split: OfSource = "test",
     name: str = "imported",
     json: Json = False,
 ) -> None:
@@ -362,8 +446,9 @@ def info(path: Path, /, *, json: Json = False, verify: Flag = False) -> None:
     if json:
         _print_json({"path": str(path), "runs": found})
         return
-    for document in found:
-        tables.print_document(document["model"], document)
+    for run, document in zip(runs, found, strict=True):
+        further = {each.name: str(each) for each in run.further}
+        tables.print_document(document["model"], {**document, "further": further})
 
 
 @app.command

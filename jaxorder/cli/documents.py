@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def run_document(run: Run) -> dict[str, Any]:
     """Return what a run is and how far it has come."""
-    document, progress = run.document, run.progress
+    document, progress, further = run.document, run.progress, run.further
     return {
         "model": run.name,
         "path": str(run.path),
@@ -34,12 +34,25 @@ def run_document(run: Run) -> dict[str, Any]:
         "evaluate_seconds": round(progress.evaluate_seconds, 3),
         "bytes": folder_bytes(run.path),
         "data": plain(document.data),
+        "further": {each.name: plain(each) for each in further},
         "plan": {k: v for k, v in document.plan.items() if k != "trials"},
         "machine": dict(document.machine),
         "versions": dict(document.versions),
         # of imported predictions none is known
         "options": {} if run.kind == "imported" else to_json(document.config),
     }
+
+
+def evaluation_document(run: Run, name: str) -> dict[str, Any]:
+    """Return what was evaluated, and how accurate members were at the last snapshot."""
+    (found,) = (each for each in run.further if each.name == name)
+    document = {"path": str(run.path), **plain(found)}
+    last = run.usable(name).isel(snapshot=-1)
+    if found.labelled and last.sizes["member"]:
+        accuracies = (last.prediction == last.label).mean("example").values
+        document["accuracy"] = float(accuracies.mean())
+    document["steps"] = run.record(name).step.values.tolist()
+    return document
 
 
 def folder_bytes(path: Path) -> int:

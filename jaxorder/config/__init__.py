@@ -4,6 +4,7 @@ Nothing here knows models or devices; each later module checks what only it can.
 """
 
 from jaxorder.config.described import described
+from jaxorder.config.probes import check_group
 from jaxorder.config.run import (
     SCHEMA,
     RunConfig,
@@ -23,6 +24,7 @@ __all__ = [
     "StudyAsked",
     "StudyConfig",
     "StudyOptions",
+    "check_group",
     "check_names",
     "described",
     "folder_name",

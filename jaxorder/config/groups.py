@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from jaxorder.config.probes import parse_probes
 from jaxorder.config.snapshots import parse_snapshots
 from jaxorder.config.vary import parse_vary
-from jaxorder.data.options import SEED
+from jaxorder.data.options import SEED, ClassesBy
 from jaxorder.errors import RequestError, given
 from jaxorder.options import Checked, data_bytes, number, option, options, whole
 from jaxorder.spec import parse_spec
@@ -175,6 +176,16 @@ class RecordingOptions(Checked):
         default=None,
         check=COUNT,
     )
+    probe: Sequence[str] = option(
+        "Further test data to record at every snapshot, as NAME=SOURCE.",
+        default=(),
+        check=lambda name, value: parse_probes(value),
+    )
+    classes_by: ClassesBy = option(
+        "Whether a class of a probe is the members' class of the same name, or of the "
+        "same number; or none, for predictions without labels.",
+        default="name",
+    )
     keep_checkpoints: Keep = option(
         "None, the last, one a doubling of steps, or all.", default="last"
     )
@@ -183,6 +194,11 @@ class RecordingOptions(Checked):
         default=30.0,
         check=number(least=0.0),
     )
+
+    @property
+    def probes(self) -> dict[str, str]:
+        """The sources of the probes, by name."""
+        return parse_probes(self.probe)
 
 
 @options

@@ -283,9 +283,16 @@ def _beside(folder: Path, values: Values) -> dict[str, Any]:
     data, data_dir, model = map(found.get, ("data", "data_dir", "model"))
     if isinstance(data, str):
         found["data"] = beside(data, folder)
+    if isinstance(values.get("probe"), list | tuple):
+        found["probe"] = [_probe_beside(folder, each) for each in values["probe"]]
     if isinstance(data_dir, str):
         found["data_dir"] = folder / Path(data_dir).expanduser()
     if isinstance(model, str) and parse_model(model).name.endswith(".py"):
         found["model"] = str(folder / model)
         found.setdefault("name", model)
     return found
+
+
+def _probe_beside(folder: Path, probe: Any) -> Any:
+    name, equals, source = str(probe).partition("=")
+    return f"{name}={beside(source, folder)}" if equals else probe

@@ -108,6 +108,18 @@ class Split:
         return Split(inputs, self.labels, self.ids, self.columns)
 
 
+def digest(*splits: Split) -> str:
+    """Return the sha256 (hex) of splits: inputs, labels, ids, columns."""
+    sha = hashlib.sha256()
+    for split in splits:
+        columns = [split.columns[name] for name in sorted(split.columns)]
+        for array in (split.inputs, split.labels, split.ids, *columns):
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            sha.update(f"{array.dtype.name}{array.shape}".encode())
+            sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A train and a test split of the same kind of input and the same classes.
@@ -165,14 +177,7 @@ class Dataset:
 
         The same on every platform; names do not count.
         """
-        sha = hashlib.sha256()
-        for split in (self.train, self.test):
-            columns = [split.columns[name] for name in sorted(split.columns)]
-            for array in (split.inputs, split.labels, split.ids, *columns):
-                array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-                sha.update(f"{array.dtype.name}{array.shape}".encode())
-                sha.update(np.ascontiguousarray(array).data)
-        return sha.hexdigest()
+        return digest(self.train, self.test)
 
     def split(self, name: str) -> Split:
         """Return the split of that name.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Noise = Literal["symmetric", "pair", "shuffle"]
 Duplicates = Literal["exact", "near"]
 Scaling = Literal["standard", "unit"]
+ClassesBy = Literal["name", "index", "none"]
 
 SEED = whole(least=0, most=2**32 - 1)
 SIZE = whole(least=1)

@@ -7,6 +7,19 @@ from jaxorder.spec import Spec
 
 
 @dataclass(frozen=True)
+class Words:
+    """How texts become numbers, where that is settled already.
+
+    Attributes:
+        vocabulary: The words, by number.
+        length: Words of each text.
+    """
+
+    vocabulary: tuple[str, ...]
+    length: int
+
+
+@dataclass(frozen=True)
 class Request:
     """A source as it was asked for.
 
@@ -16,6 +29,7 @@ class Request:
         keys: What was given as key=value, with the source's defaults.
         data_dir: Folder of data sets that was given, if any.
         resize: Pixels to bring the images' sides to; None leaves them.
+        words: How texts become numbers; None: as the training texts and the keys say.
     """
 
     source: str
@@ -23,3 +37,4 @@ class Request:
     keys: Spec
     data_dir: Path | None = None
     resize: int | None = None
+    words: Words | None = None

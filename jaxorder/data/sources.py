@@ -25,7 +25,7 @@ from jaxorder.data.prepared import (
     tfds,
     tfds_folder,
 )
-from jaxorder.data.request import Request
+from jaxorder.data.request import Request, Words
 from jaxorder.data.subset import stratified
 from jaxorder.data.text import text
 from jaxorder.data.transform import resize, transformed
@@ -204,10 +204,15 @@ def load(
     return read(DataOptions(data=source, data_dir=folder, **wanted))
 
 
-def read(wanted: DataOptions) -> Dataset:
-    """Read the data that options ask for, and transform them."""
+def read(wanted: DataOptions, words: Words | None = None) -> Dataset:
+    """Read the data that options ask for, and transform them.
+
+    Args:
+        wanted: The source, and what is done to it.
+        words: How texts become numbers; None: as the training texts and the keys say.
+    """
     request, known = parse_source(wanted.data, wanted.data_dir, wanted.resize)
-    dataset = known.read(request)
+    dataset = known.read(dataclasses.replace(request, words=words))
     sizes = {which: len(dataset.split(which).labels) for which in ("train", "test")}
     facts = {**dataset.facts, "source_examples": sizes}
     resized = known.resizes or wanted.resize is None

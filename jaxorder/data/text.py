@@ -117,15 +117,21 @@ class Sizes:
     Attributes:
         length: Words of each text.
         vocabulary: Words that are told apart.
+        known: The words themselves, by number, where they are settled already.
     """
 
     length: int
     vocabulary: int
+    known: tuple[str, ...] = ()
 
     @classmethod
     def asked(cls, request: Request) -> "Sizes":
-        """Return what a request's keys say."""
-        return cls(request.keys.whole("length"), request.keys.whole("vocabulary"))
+        """Return what a request's keys say, or the words that are settled."""
+        keys, words = request.keys, request.words
+        asked = cls(keys.whole("length"), keys.whole("vocabulary"))
+        if words is None:
+            return asked
+        return cls(words.length, len(words.vocabulary), words.vocabulary)
 
 
 def text_dataset(
@@ -135,7 +141,7 @@ def text_dataset(
     classes: Sequence[str],
     sizes: Sizes,
 ) -> Dataset:
-    """Make a data set of texts; the vocabulary is that of the training texts.
+    """Make a data set of texts; unless known, the words are the training texts'.
 
     Args:
         name: What to call it.
@@ -148,7 +154,8 @@ def text_dataset(
         The data set. Its facts are the length, the number of words in the vocabulary,
         and which share of the words kept of the test texts is not in it.
     """
-    vocabulary = most_frequent((one.text for one in train), sizes.vocabulary)
+    texts = (one.text for one in train)
+    vocabulary = sizes.known or most_frequent(texts, sizes.vocabulary)
     number = {label: position for position, label in enumerate(classes)}
     learned, predicted = (
         Split(

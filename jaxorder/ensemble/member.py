@@ -4,8 +4,8 @@ All functions are pure, of one member, and are mapped over members in
 `jaxorder.ensemble.mapped`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
@@ -66,6 +66,22 @@ class Examples(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What is read from a member whose weights are frozen.
+
+    Attributes:
+        model: The network.
+        prediction: Integer type of predictions.
+        quantities: What to return of each example beside its prediction, by name: a
+            function of logits [position class] and labels [position].
+    """
+
+    model: Model
+    prediction: np.dtype
+    quantities: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a member is trained and what is read from it.
 
@@ -95,6 +111,12 @@ class Recipe:
     def steps_per_epoch(self) -> int:
         """Steps that an epoch takes the member that has most examples."""
         return -(-self.train_examples // self.batch_size)
+
+    @property
+    def reading(self) -> Reading:
+        """What is read from a member."""
+        quantities = {name: QUANTITIES[name] for name in self.quantities}
+        return Reading(self.model, self.prediction, quantities)
 
 
 def standardized(
@@ -261,7 +283,7 @@ def smoothed_loss(
 
 
 def predict(
-    recipe: Recipe,
+    reading: Reading,
     last: bool,
     state: MemberState,
     examples: Examples,
@@ -270,7 +292,7 @@ def predict(
     """Return what a member, its weights frozen, says of a group of examples.
 
     Args:
-        recipe: What to read.
+        reading: What to read.
         last: Whether to return the quantities of the last snapshot too.
         state: The member.
         examples: The data.
@@ -283,12 +305,11 @@ def predict(
 
     def batch(at: Int[Array, "position"]) -> tuple:
         inputs = standardized(examples, at)
-        logits = recipe.model.logits(state.params, state.statistics, inputs)
-        values = {"prediction": jnp.argmax(logits, -1).astype(recipe.prediction)}
-        for name in recipe.quantities:
-            if name in LAST_ONLY and not last:
-                continue
-            values[name] = QUANTITIES[name](logits, examples.labels[at])
+        logits = reading.model.logits(state.params, state.statistics, inputs)
+        values = {"prediction": jnp.argmax(logits, -1).astype(reading.prediction)}
+        for name, quantity in reading.quantities.items():
+            if last or name not in LAST_ONLY:
+                values[name] = quantity(logits, examples.labels[at])
         return jnp.isfinite(logits).all(), values
 
     finite, values = lax.map(batch, jnp.asarray(examples.evaluated)[group])

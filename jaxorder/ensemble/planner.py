@@ -39,7 +39,7 @@ from jaxorder.errors import RequestError, given
 from jaxorder.files import write_json
 from jaxorder.members.subsets import differ
 from jaxorder.members.traits import option_traits
-from jaxorder.models import forward_flops
+from jaxorder.models import Model, forward_flops
 from jaxorder.models.ambient import Method, traced_with
 
 Measure = Literal["always", "if long"]
@@ -117,6 +117,7 @@ UNCOVERED = (
 )
 
 
+CONVOLUTION = "conv_general_dilated"  # of JAX's operations
 NO_ROOM = "needs"  # begins what a trial says that does not fit
 Say = Callable[[str], None]
 
@@ -283,15 +284,16 @@ def _different(job: Job, methods: list[Method]) -> list[Method]:
 
 
 def _program(job: Job, method: Method) -> str:
-    inputs = job.recipe.model.inputs.of(job.recipe.batch_size)
-    variables = jax.eval_shape(job.recipe.model.init, jax.random.key(0))
+    return program(job.recipe.model, job.recipe.batch_size, method)
+
+
+def program(model: Model, batch: int, method: Method) -> str:
+    """Return what a network computes of a batch, by a method of convolution."""
+    variables = jax.eval_shape(model.init, jax.random.key(0))
     with traced_with(convolution=method):
         # a function that is new each time, since JAX remembers what it traced
-        return str(
-            jax.make_jaxpr(lambda v, x: job.recipe.model.logits(*v, x))(
-                variables, inputs
-            )
-        )
+        logits = jax.make_jaxpr(lambda v, x: model.logits(*v, x))
+        return str(logits(variables, model.inputs.of(batch)))
 
 
 def _convolves(job: Job, method: Method = "native") -> bool:
@@ -299,7 +301,25 @@ def _convolves(job: Job, method: Method = "native") -> bool:
 
     That method makes matrix products of all that it covers.
     """
-    return "conv_general_dilated" in _program(job, method)
+    return CONVOLUTION in _program(job, method)
+
+
+def to_evaluate(model: Model, devices: Devices, members: int) -> Plan:
+    """Return the plan, by rule, of members that are only evaluated here.
+
+    Args:
+        model: The network.
+        devices: Devices there are.
+        members: How many there are.
+
+    Raises:
+        RequestError: Where not even one member fits.
+    """
+    leaves = jax.tree.leaves(jax.eval_shape(model.init, jax.random.key(0)))
+    each = sum(leaf.size * leaf.dtype.itemsize for leaf in leaves)
+    block = block_members(members, each, memory_bytes(devices), None)
+    convolves = CONVOLUTION in program(model, 1, "native")
+    return by_rule(devices, members, block, convolves)
 
 
 # ---- trials

@@ -62,25 +62,27 @@ def bag_of_words(
     return bags
 
 
-# ---- both splits
+# ---- all splits
 
 
 def matrices(data: LaidOut) -> tuple[Matrix, Matrix]:
     """Return what is learned and what is predicted.
 
     Args:
-        data: Training and test examples.
+        data: Training and test examples, and probes.
 
     Returns:
         All training inputs; and the recorded ones, of the training split first.
     """
-    dataset = data.dataset
-    train, test = dataset.train.inputs, dataset.test.inputs
-    if dataset.train.tokens:
-        words = len(dataset.vocabulary)
-        bags = bag_of_words(train, words), bag_of_words(test, words)
-        kept = zip(data.recorded.values(), bags, strict=True)
-        return bags[0], csr_array(vstack([bag[at] for at, bag in kept]))
-    learned, tested = rows(train, data.standard), rows(test, data.standard)
-    evaluated = [learned[data.recorded["train"]], tested[data.recorded["test"]]]
-    return learned, np.concatenate(evaluated)
+    parts = [_matrix(data, split.inputs) for split in data.splits.values()]
+    kept = zip(data.recorded.values(), parts, strict=True)
+    recorded = [part[at] for at, part in kept]
+    if data.dataset.train.tokens:
+        return parts[0], csr_array(vstack(recorded))
+    return parts[0], np.concatenate(recorded)
+
+
+def _matrix(data: LaidOut, inputs: Shaped[np.ndarray, "example *input"]) -> Matrix:
+    if data.dataset.train.tokens:
+        return bag_of_words(inputs, len(data.dataset.vocabulary))
+    return rows(inputs, data.standard)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Shaped
 
+from jaxorder import record
 from jaxorder.checkpoint import BlockCheckpoints
 from jaxorder.config import RunConfig
 from jaxorder.data.laid_out import LaidOut
@@ -153,7 +154,8 @@ class BlockTraining:
         last = self._recorded == len(steps) - 1
         finite, values = self._ensemble.predict(self._state, last)
         for split, own in self._data.by_split(values):
-            self._put(split, finite, own)
+            named = record.recorded_of(own, self._data.labelled(split))
+            self._put(split, finite, {name: own[name] for name in named})
         self._recorded += 1
         self._snapshot_seconds = time.monotonic() - began
         self._evaluate_seconds += self._snapshot_seconds

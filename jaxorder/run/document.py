@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from jaxorder.config import SCHEMA, RunConfig, described, to_json
 from jaxorder.data import Dataset
+from jaxorder.data.further import Further
 from jaxorder.errors import RequestError
 from jaxorder.files import write_json
 
@@ -31,6 +32,7 @@ class DataDescription:
         facts: What else is known of the data.
         streamed: Whether they were too large for the devices.
         vocabulary: Number of words, where the inputs are texts.
+        input_type: Numpy's type of the inputs; "" where a version before did not say.
     """
 
     name: str
@@ -43,6 +45,7 @@ class DataDescription:
     facts: Json = dataclasses.field(default_factory=dict)
     streamed: bool = False
     vocabulary: int = 0
+    input_type: str = ""
 
     @classmethod
     def of(cls, dataset: Dataset, streamed: bool = False) -> "DataDescription":
@@ -58,6 +61,34 @@ class DataDescription:
             facts=dict(dataset.facts),
             streamed=streamed,
             vocabulary=len(dataset.vocabulary),
+            input_type=str(dataset.train.inputs.dtype),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeDescription:
+    """What a run notes of a probe.
+
+    Attributes:
+        source: Where it comes from.
+        digest: Of its examples, sha256.
+        examples: How many are recorded.
+        left_out: Examples of classes that the members do not know.
+    """
+
+    source: str
+    digest: str
+    examples: int
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, probe: Further) -> "ProbeDescription":
+        """Describe a probe."""
+        return cls(
+            source=probe.source,
+            digest=probe.digest,
+            examples=len(probe.split.labels),
+            left_out=probe.left_out,
         )
 
 
@@ -73,6 +104,7 @@ class RunDocument:
         steps_per_epoch: Steps that the record counts as an epoch.
         data: The data.
         plan: How members are trained; what it holds depends on the kind.
+        probes: Further data that are recorded at every snapshot, by name.
         machine: What the bits depend on beside options and versions.
         versions: Of Python and of the packages that matter.
         model_keys: Every key of the model with the value that it has.
@@ -96,6 +128,7 @@ class RunDocument:
     steps_per_epoch: int
     data: DataDescription
     plan: Json
+    probes: Mapping[str, ProbeDescription] = dataclasses.field(default_factory=dict)
     machine: Json = dataclasses.field(default_factory=dict)
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     model_keys: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -123,6 +156,9 @@ class RunDocument:
         values = {f: getattr(self, f.name) for f in dataclasses.fields(self)}
         said = {f.name: v for f, v in values.items() if v != _default(f)}
         options, data = to_json(said.pop("config")), dataclasses.asdict(self.data)
+        if self.probes:
+            probes = self.probes.items()
+            said["probes"] = {k: dataclasses.asdict(probe) for k, probe in probes}
         return {"schema": self.schema, "options": options, **said, "data": data}
 
     @classmethod
@@ -135,6 +171,10 @@ class RunDocument:
         read = {
             "config": RunConfig.from_json(document["options"]),
             "data": _made(DataDescription, document["data"]),
+            "probes": {
+                name: _made(ProbeDescription, probe)
+                for name, probe in document.get("probes", {}).items()
+            },
             "grown": tuple(document.get("grown", ())),
             "resumed_on": tuple(document.get("resumed_on", ())),
         }

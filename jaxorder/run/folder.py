@@ -1,5 +1,6 @@
 """A run on disk, read without JAX."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,50 @@ from jaxorder.run.document import CONFIG, read_document
 
 Labels = Literal["label", "original"]
 SPLITS = ("test", "train")
+EVALUATION = "evaluation"  # attribute of a group: what kept members were asked
+
+
+@dataclass(frozen=True)
+class FurtherData:
+    """Data beside those of the training that a run has a record of.
+
+    Attributes:
+        name: Of the group of the record.
+        source: Where they come from.
+        examples: How many are recorded.
+        snapshots: Snapshots at which members predicted them.
+        members: Members that did.
+        planned: Members of the run.
+        probe: Whether that was while they were trained; else it was as they were kept.
+        labelled: Whether it is known what is right.
+    """
+
+    name: str
+    source: str
+    examples: int
+    snapshots: int
+    members: int
+    planned: int
+    probe: bool
+    labelled: bool
+
+    def __str__(self) -> str:
+        how = "while training" if self.probe else "from what was kept"
+        unlabelled = "" if self.labelled else ", without labels"
+        return (
+            f"{self.examples} examples of {self.source}{unlabelled}, {how}: "
+            f"{self.snapshots} snapshots, {self.members} of {self.planned} members"
+        )
+
+    @property
+    def missing(self) -> str:
+        """Say which members did not predict them, if any."""
+        if self.members >= self.planned:
+            return ""
+        return (
+            f"{self.name}: members {self.members} to {self.planned - 1} are missing; "
+            "evaluate it again, by the same request"
+        )
 
 
 @dataclass(frozen=True)
@@ -97,8 +142,10 @@ class Run:
 
     @property
     def splits(self) -> list[str]:
-        """The splits that are recorded, of `test` and `train`."""
-        return [name for name in SPLITS if (self.path / record.RECORD / name).is_dir()]
+        """What is recorded: of `test` and `train`, and then of further data by name."""
+        found = record.groups(self.path)
+        further = [name for name in found if name not in SPLITS]
+        return [name for name in SPLITS if name in found] + further
 
     def against(self, labels: Labels) -> "Run":
         """Return the run with other labels counting as right.
@@ -113,7 +160,7 @@ class Run:
         """Return what is recorded of a split, lazily.
 
         Args:
-            split: `train` or `test`.
+            split: `train`, `test`, or the name of further data.
 
         Returns:
             `prediction` [snapshot, member, example], `label` [example] and more, as
@@ -124,7 +171,7 @@ class Run:
             RequestError: Where there is no such split.
         """
         if split not in self.splits:
-            there = " and ".join(self.splits[::-1])
+            there = ", ".join(self.splits)
             raise RequestError(f"{given('split', split)}: {self.path} holds {there}")
         dataset = record.read(self.path, split)
         if self.labels == "original" and "original_label" in dataset:
@@ -139,12 +186,15 @@ class Run:
         there, are returned: a diverged member would count as wrong everywhere.
 
         Args:
-            split: `train` or `test`.
+            split: `train`, `test`, or the name of further data.
 
         Returns:
             bool [snapshot, member, example] with the record's coordinates.
+
+        Raises:
+            RequestError: Where there is no such split, or it has no labels.
         """
-        dataset = self.usable(split)
+        dataset = labelled(self, split, self.usable(split))
         return (dataset.prediction == dataset.label).rename("correct")
 
     def usable(self, split: str) -> xr.Dataset:
@@ -171,6 +221,25 @@ class Run:
             finite=self.usable(self.splits[0]).sizes["member"] if most and room else 0,
             train_seconds=sum(commit.train_seconds for commit in blocks),
             evaluate_seconds=sum(commit.evaluate_seconds for commit in blocks),
+        )
+
+    @property
+    def further(self) -> list[FurtherData]:
+        """Data beside those of the training that there is a record of."""
+        return [self._further(name) for name in self.splits if name not in SPLITS]
+
+    def _further(self, name: str) -> FurtherData:
+        dataset = self.record(name)
+        probe = name in self.document.probes
+        return FurtherData(
+            name=name,
+            source=str(dataset.attrs["data"]),
+            examples=dataset.sizes["example"],
+            snapshots=dataset.sizes["snapshot"],
+            members=self.progress.members if probe else dataset.sizes["member"],
+            planned=self.config.members,
+            probe=probe,
+            labelled="label" in dataset,
         )
 
     def restore(self, step: int, statistics: bool = False) -> Any:
@@ -229,6 +298,68 @@ class Run:
         """
         return self.logits(inputs, step, model=model).argmax(axis=-1)
 
+    def evaluate(
+        self,
+        data: Any,
+        split: str = "test",
+        *,
+        name: str,
+        steps: Literal["last", "kept"] | Sequence[int] = "kept",
+        classes_by: Literal["name", "index", "none"] = "name",
+        record_examples: int | None = None,
+        data_dir: Path | str | None = None,
+        resize: int | None = None,
+        model: Any = None,
+        progress: bool | None = None,
+    ) -> xr.Dataset:
+        """Let kept members predict further data, into a group of the record.
+
+        Asked for the same again, it goes on where it was interrupted, or with members
+        that the run was grown by.
+
+        Args:
+            data: A source, a `Dataset` or a `Split`, of the run's shape of inputs.
+            split: `train` or `test`: which examples of it.
+            name: What the group is called; every measure takes it as `split`.
+            steps: `kept`, all steps of which a checkpoint was kept; the `last` of
+                them; or some.
+            classes_by: Whether a class is the members' of the same `name`, or of the
+                same number, `index`; or `none`: predictions without labels. The
+                classes of a `Split` have no names but their numbers.
+            record_examples: At most so many, a fixed stratified choice; None: all.
+            data_dir: Folder of prepared TFDS data sets; None: the run's.
+            resize: Pixels to bring images' sides to; None: the run's.
+            model: The network, where the run's was given as an object.
+            progress: Whether to show the progress; None shows it in a terminal and in
+                a notebook.
+
+        Returns:
+            The group, as `record` returns it.
+
+        Raises:
+            RequestError: Where the run is not finished or nothing was kept, the data
+                do not fit, or the name is of another request.
+            Interrupted: Where a signal stopped it.
+        """
+        # as for restore
+        from jaxorder.progress import chosen
+        from jaxorder.run.evaluation import evaluate
+
+        with chosen(progress) as watch:
+            return evaluate(
+                self,
+                data,
+                split,
+                name=name,
+                steps=steps,
+                classes_by=classes_by,
+                record_examples=record_examples,
+                data_dir=data_dir,
+                resize=resize,
+                model=model,
+                watch=watch,
+            )
+
     def _facts(self) -> dict[str, str]:
         """Return what one wants to know of a run at first sight."""
         progress = self.progress
@@ -237,8 +368,11 @@ class Run:
             "members": f"{progress.members} of {progress.planned}",
             "snapshots": f"{progress.snapshots} of {progress.total}",
         }
-        for split in self.splits[::-1] if progress.finite else ():
+        first = [name for name in ("train", "test") if name in self.splits]
+        for split in dict.fromkeys([*first, *self.splits]) if progress.finite else ():
             last = self.usable(split).isel(snapshot=-1)
+            if "label" not in last:
+                continue
             accuracy = float((last.prediction == last.label).mean())
             facts[f"{split} accuracy"] = f"{accuracy:.3f}"
         return facts
@@ -256,3 +390,18 @@ class Run:
 def is_run(path: Path) -> bool:
     """Whether a folder is a run."""
     return (path / CONFIG).is_file()
+
+
+def labelled(run: Any, split: str, dataset: xr.Dataset) -> xr.Dataset:
+    """Return what is recorded of a split, whose labels are known.
+
+    Raises:
+        RequestError: Where it was predicted without labels: nothing is right or wrong.
+    """
+    if "label" not in dataset:
+        raise RequestError(
+            f"{given('split', split)}: {run.path} predicted it without labels, so that "
+            "nothing is right or wrong; measure `classification_agreement`, or "
+            f"evaluate it with {given('classes_by', 'index')}"
+        )
+    return dataset

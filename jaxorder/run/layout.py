@@ -54,15 +54,22 @@ def _splits(
 ) -> dict[str, record.RecordedSplit]:
     splits = {}
     for name, at in data.recorded.items():
-        split = data.dataset.split(name)
+        split = data.splits[name]
         columns = {key: column[at] for key, column in split.columns.items()}
         splits[name] = record.RecordedSplit(
-            split.labels[at],
+            split.labels[at] if data.labelled(name) else None,
             split.ids[at],
             columns,
             own if name == "train" else {},
+            _origin(data, name),
         )
     return splits
+
+
+def _origin(data: LaidOut, name: str) -> dict[str, str]:
+    """Return what the group of a probe says of its data."""
+    probe = data.probes.get(name)
+    return {} if probe is None else {"data": probe.source, "digest": probe.digest}
 
 
 def _of_members(

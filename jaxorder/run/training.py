@@ -17,6 +17,7 @@ from jaxorder.config import (
     study_asked,
 )
 from jaxorder.data import DataOptions, Dataset
+from jaxorder.data.further import Further, Known, further, named_split
 from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
 from jaxorder.ensemble.planner import Measure
@@ -205,11 +206,27 @@ class _Loader:
     def laid_out(self, config: RunConfig) -> LaidOut:
         """Return the data of a run as its members are given them."""
         asked = tuple(getattr(config, name) for name in names_in(DataOptions))
-        key = (asked, config.record_examples)
+        key = (asked, config.record_examples, config.probe, config.classes_by)
         if key not in self._laid_out:
             dataset = self._given or self._dataset(asked, config)
-            self._laid_out[key] = LaidOut(dataset, config.record_examples)
+            probes = self._probes(config, Known.of(dataset))
+            self._laid_out[key] = LaidOut(dataset, config.record_examples, probes)
         return self._laid_out[key]
+
+    def _probes(self, config: RunConfig, known: Known) -> dict[str, Further]:
+        found = {}
+        for name, source in config.probes.items():
+            self._watch.phase("reading data", sound=False)
+            asked = given("probe", f"{name}={source}")
+            wanted = DataOptions(
+                data=source, data_dir=config.data_dir, resize=config.resize
+            )
+            data = named_split(wanted, "test", known.words, asked)
+            by, most = config.classes_by, config.record_examples
+            found[name] = further(data, known, by, most)
+            for note in found[name].notes:
+                self._watch.note(f"{name}: {note}")
+        return found
 
     def _dataset(self, asked: tuple[Any, ...], config: RunConfig) -> Dataset:
         if asked not in self._loaded:
@@ -296,7 +313,11 @@ def grow(
     ]
     ready = _ready(works, "if long", watch, path)
     with _resumable(path):
-        return [_grown(r.path, w, watch) for r, w in zip(runs, ready, strict=True)]
+        grown = [_grown(r.path, w, watch) for r, w in zip(runs, ready, strict=True)]
+    for missing in (each.missing for run in grown for each in run.further):
+        if missing:
+            watch.note(missing)
+    return grown
 
 
 def _check_free(folders: Iterable[Path]) -> None:

@@ -12,7 +12,7 @@ from jaxorder.config import RunConfig
 from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.planner import Measure
 from jaxorder.progress.watch import UNWATCHED, Watch
-from jaxorder.run.document import DataDescription, RunDocument
+from jaxorder.run.document import DataDescription, ProbeDescription, RunDocument
 from jaxorder.run.interruption import Interruption
 from jaxorder.run.layout import layout
 
@@ -165,6 +165,7 @@ class Work(ABC):
             steps=self.steps,
             steps_per_epoch=self.steps_per_epoch,
             data=DataDescription.of(self.data.dataset, self.streamed),
+            probes={k: ProbeDescription.of(v) for k, v in self.data.probes.items()},
             machine=self.machine,
             versions=self.versions,
             **self.own_facts,

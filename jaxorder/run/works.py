@@ -112,6 +112,14 @@ def _check_data(run: Run, data: LaidOut) -> None:
             f"{given('data', data.dataset.name)}: not the data that {run.path} was "
             f"begun with (digest {found[:12]} instead of {wanted[:12]}); restore those"
         )
+    for name, begun in run.document.probes.items():
+        probe = data.probes[name]
+        if probe.digest != begun.digest:
+            raise RequestError(
+                f"{given('probe', f'{name}={probe.source}')}: not the data that "
+                f"{run.path} was begun with (digest {probe.digest[:12]} instead of "
+                f"{begun.digest[:12]}); restore those"
+            )
 
 
 def _check_module(run: Run, work: networks.NetworkWork) -> None:
