@@ -1,7 +1,7 @@
 """What a page is made of; the template knows how each kind is drawn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from jaxorder.analysis.intervals import Verdict
@@ -25,6 +25,7 @@ class Plate:
         reading: How to read it.
         pictures: In the order of reading.
         caption: Sentences with the numbers that answer the question.
+        contradicted: What it would look like if the answer were another.
         grid: How wide a picture is at least: "small", "middle" or "large".
     """
 
@@ -33,6 +34,7 @@ class Plate:
     reading: str
     pictures: Sequence[Picture]
     caption: Sequence[str]
+    contradicted: str = field(kw_only=True)
     grid: Literal["small", "middle", "large"] = "middle"
 
 
@@ -86,9 +88,10 @@ class Card:
         source: A data URI of its image.
         example: Its id.
         label: Name of its class.
-        answer: Name of the class that the members name most.
-        right: Whether that is the label.
-        accessibility: As text.
+        answer: Name of the class that the members name most; nothing where several
+            runs' answers stand among the lines.
+        right: Whether that is the label, for all runs where there are several.
+        lines: What else is said of it.
     """
 
     source: str
@@ -96,7 +99,7 @@ class Card:
     label: str
     answer: str
     right: bool
-    accessibility: str
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)

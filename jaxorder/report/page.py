@@ -16,6 +16,9 @@ from jaxorder.report.lede import unfinished
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance
+from jaxorder.report.sections.classes import classes
+from jaxorder.report.sections.disagreement import disagreement
+from jaxorder.report.sections.forgetting import forgetting
 from jaxorder.report.sections.gallery import gallery
 from jaxorder.report.sections.headline import headline
 from jaxorder.report.sections.learning import learning
@@ -40,6 +43,9 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     chance,
     order,
     across,
+    disagreement,
+    classes,
+    forgetting,
     gallery,
     making,
 )
