@@ -115,7 +115,7 @@ class SplitNumbers:
         """Mean accuracy over members at each snapshot."""
         return self.accuracy.mean(axis=1)
 
-    @property
+    @cached_property
     def accessibility(self) -> Float[np.ndarray, "example"]:
         """Mean over members and, weighted by epochs, over snapshots."""
         return self.order.mean(axis=0)
@@ -135,7 +135,7 @@ class SplitNumbers:
         """How the reliability of the order grows with the number of members."""
         return growth(self.order)
 
-    @property
+    @cached_property
     def learned_epoch(self) -> Float[np.ndarray, "example"]:
         """Epoch from which the median member stays correct; NaN where it does not."""
         return self.courses.learned(self.epoch)

@@ -1,8 +1,8 @@
 """What a page is made of; the template knows how each kind is drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxorder.analysis.intervals import Verdict
 from jaxorder.report.figures.canvas import Picture
@@ -110,6 +110,7 @@ class Gallery:
     title: str
     caption: str
     cards: Sequence[Card]
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,31 @@ class Terms:
     terms: Sequence[Term]
 
 
-Block = Notes | Plate | Table | Finding | Gallery | Commands | Terms
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A table of all examples, which its reader sorts, filters and searches.
+
+    Attributes:
+        caption: What it holds.
+        head: Names of the columns by their keys.
+        rows: The first rows, for pages whose script does not run.
+        choices: What can be filtered by: of a key, what it is called and its values.
+        note: What is to be known to read it.
+        data: What the script reads.
+        sheets: Data URIs of thumbnails.
+    """
+
+    kind: ClassVar[str] = "examples"
+    caption: str
+    head: Mapping[str, str]
+    rows: Sequence[Sequence[str]]
+    choices: Mapping[str, tuple[str, Mapping[str, str]]]
+    note: str
+    data: Mapping[str, Any]
+    sheets: Sequence[str]
+
+
+Block = Notes | Plate | Table | Finding | Gallery | Examples | Commands | Terms
 
 
 @dataclass(frozen=True)

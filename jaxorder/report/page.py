@@ -25,6 +25,7 @@ from jaxorder.report.sections.learning import learning
 from jaxorder.report.sections.making import making
 from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
+from jaxorder.report.sections.table import table
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import counted, listed, page_nouns
 from jaxorder.run.folder import Labels, Run
@@ -47,6 +48,7 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     classes,
     forgetting,
     gallery,
+    table,
     making,
 )
 

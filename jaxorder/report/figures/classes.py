@@ -200,7 +200,7 @@ def confusions_over_time(
     last = answers(numbers, len(numbers.epoch) - 1)
     chosen = confusions(last, _CURVES)
     with style():
-        ax = axes(PANEL[0], 3.75, left=0.55, bottom=1.75, top=0.3)
+        ax = axes(PANEL[0], 3.75, left=0.65, bottom=1.75, top=0.3)
         found = [_confusion_curve(numbers, a, b) for a, b in chosen]
         for i, ((a, b), shares) in enumerate(zip(chosen, found, strict=True)):
             label = f"{shortened(names[a], 16)} → {shortened(names[b], 16)}"

@@ -29,7 +29,7 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
-from jaxorder.report.wording import counted, shortened
+from jaxorder.report.wording import counted, percent, shortened
 
 # Above this many examples a scatter is a blot: draw how many lie where.
 MOST_POINTS = 3000
@@ -40,7 +40,7 @@ _CELLS = np.linspace(0, 1, 51)
 # Gaps of ranks at which curves are drawn.
 _GAPS = np.linspace(0, 1, 101)
 # Cells of few points and of many must both be seen, on white and on a dark screen.
-DENSITY = ListedColormap(colormaps["plasma"](np.linspace(0.8, 0.25, 128)))
+DENSITY = ListedColormap(colormaps["plasma"](np.linspace(0.82, 0.35, 128)))
 
 
 # ---- reliability
@@ -235,7 +235,11 @@ def rank_gap_shares(
         for label, _, colour, width in curves:
             short_label = shortened(label, 32)
             ax.plot(_GAPS, shares[label], color=colour, lw=width, label=short_label)
-        ax.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="gap of ranks, at least")
+        least = 0.5 / len(halves[0][0] if halves else between)
+        ax.set(xlim=(0, 1), yscale="log", ylim=(least, 1.3))
+        ax.yaxis.set_major_formatter(lambda value, _: percent(value))
+        ax.minorticks_off()
+        ax.set_xlabel("gap of ranks, at least")
         ax.set_ylabel("share of the examples")
         ax.legend(loc="upper right")
         title(ax, f"{split.capitalize()} examples")

@@ -29,12 +29,12 @@ def _histogram_plate(run: Shown) -> Plate:
     return Plate(
         f"{run.heading}: are test examples right for all {member}s or for none?",
         f"Bars: examples that no {member} gets right stand at the left, those that all "
-        "get right at the right; the more stand at both ends, against the black line "
+        "get right at the right; the more stand at both ends, against the solid line "
         f"(chance: the class null; dotted: {member}s independent altogether), the more "
         "they agree.",
         [tpa_histogram(run.test, each, run.name, run.look) for each in chosen],
         [_histogram_words(run.test)],
-        contradicted="Bars that follow the black line: agreement by chance only.",
+        contradicted="Bars that follow the solid line: agreement by chance only.",
         grid="small",
     )
 

@@ -168,7 +168,8 @@ def _most_disputed(page: Page, joined: Joined) -> Block:
         return _table(title, joined, disputed, _begin(data, *first))
     sources = thumbnails(images(data, *first))
     pairs = zip(sources, disputed, strict=True)
-    return Gallery(title, _READING, [_card(source, each) for source, each in pairs])
+    cards = [_card(source, each) for source, each in pairs]
+    return Gallery(title, _READING, cards, wide=True)
 
 
 _READING = (
