@@ -15,8 +15,9 @@ from jaxtyping import Int
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.data import Dataset
 from jaxorder.report.blocks import Examples, Section
-from jaxorder.report.inputs import places, source
+from jaxorder.report.inputs import images, places, source, thumbnails
 from jaxorder.report.packing import Packed
+from jaxorder.report.sections.gallery import beginnings
 from jaxorder.report.sheets import Sheet, sheet
 from jaxorder.report.shown import Page, Shown, absent, shown_nouns
 from jaxorder.report.wording import counted
@@ -183,13 +184,13 @@ class _Table:
         self, packed: Packed, parts: list[dict[str, Any]]
     ) -> tuple[list[Sheet], list[str]]:
         """Make the sheets, and say how many examples are on them."""
-        groups, sheets, kept = self._of_kind(texts=False), [], 0
+        groups, sheets = self._of_kind(texts=False), []
+        kept = sum(len(self._parts[group[0]].kept) for group, _ in groups)
         for group, data in groups:
             first = self._parts[group[0]]
             order = self._order(group)
-            made = sheet(
-                data, first.numbers, first.kept[order], PICTURES // len(groups)
-            )
+            budget = PICTURES * len(order) // kept
+            made = sheet(data, first.numbers, first.kept[order], budget)
             place = np.zeros(len(order), int)
             place[order[: made.count]] = np.arange(1, made.count + 1)
             column = packed.whole(place)
@@ -197,7 +198,6 @@ class _Table:
                 parts[i]["sheet"] = len(sheets)
                 parts[i]["columns"]["picture"] = column
             sheets.append(made)
-            kept += len(order)
         shown = sum(each.count for each in sheets)
         if shown == kept:
             return sheets, []
@@ -239,8 +239,8 @@ class _Table:
         listed = sum(len(part.kept) for part in self._parts)
         model = shown_nouns(self._page.shown).model
         return (
-            f"{counted(listed, 'row')}: each example, of each {model} and split. A click "
-            "on a heading sorts by it, and one more the other way."
+            f"{counted(listed, 'row')}: each example, of each {model} and split. A "
+            "click on a heading sorts by it, and one more the other way."
         )
 
     def _cut(self) -> list[str]:
@@ -268,12 +268,24 @@ class _Table:
     def _rows(self, head: Mapping[str, str]) -> Iterator[list[str]]:
         """Write the first rows: of the first model, the least accessible examples."""
         part = self._parts[0]
-        order = part.kept[
-            np.argsort(part.numbers.accessibility[part.kept], kind="stable")
-        ]
-        for position in map(int, order[:_FIRST]):
+        scores = part.numbers.accessibility[part.kept]
+        chosen = part.kept[np.argsort(scores, kind="stable")[:_FIRST]]
+        looks = self._looks(part, chosen)
+        for place, position in enumerate(map(int, chosen)):
             cells = _cells(part, position)
+            cells |= {key: each[place] for key, each in looks.items()}
             yield [cells.get(key, "") for key in head]
+
+    def _looks(
+        self, part: _Part, chosen: Int[np.ndarray, "chosen"]
+    ) -> dict[str, list[str]]:
+        """Return what some examples look like, where that can be shown."""
+        data = self._page.inputs(part.run)
+        if isinstance(data, str):
+            return {}
+        if data.train.tokens:
+            return {"text": beginnings(data, part.numbers, chosen)}
+        return {"picture": thumbnails(images(data, part.numbers, chosen))}
 
 
 def _thinned(part: _Part, share: float, alike: list[SplitNumbers]) -> _Part:
