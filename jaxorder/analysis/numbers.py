@@ -11,14 +11,25 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Integer
+from jaxtyping import Bool, Float, Int, Integer
 
+from jaxorder.analysis.classes import (
+    between_classes,
+    class_accessibility,
+    confusion_counts,
+)
+from jaxorder.analysis.courses import Courses
 from jaxorder.analysis.excluded import Excluded, excluded_members
 from jaxorder.analysis.growth import Growth, growth
 from jaxorder.analysis.histograms import histogram
 from jaxorder.analysis.inputs import Run, predictions
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval, undefined
-from jaxorder.analysis.measures import common_prediction, epoch_weights, tp_agreement
+from jaxorder.analysis.measures import (
+    classification_agreement,
+    common_prediction,
+    epoch_weights,
+    tp_agreement,
+)
 from jaxorder.analysis.nulls import Null, class_null, independent_null
 from jaxorder.analysis.reliability import order_reliability, split_half
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
@@ -27,6 +38,9 @@ from jaxorder.run.folder import Run as RunFolder
 
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
 SIMULATIONS = 300
+# A table of what is taken for what, at each snapshot, is kept of so many classes: its
+# size grows with their square.
+MOST_CONFUSED = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +62,11 @@ class SplitNumbers:
         by_class: The null of members independent within a class, or nothing.
         order: Each member's accessibility of each example, in [0, 1].
         common: The commonest answer at the last snapshot.
+        final_agreement: The share of members that give it.
+        courses: What became of each example on the way.
+        confusion: Answers by label, counted over members and examples, at each
+            snapshot; of more than 200 classes at none.
+        classes: Number of classes.
         relabelled: Examples whose label is not the one they came with.
         kind: What the members are, `network` or `learner`.
         time_axis: What `epoch` counts.
@@ -67,6 +86,10 @@ class SplitNumbers:
     by_class: tuple[Null, ...]
     order: Float[np.ndarray, "member example"]
     common: Integer[np.ndarray, "example"]
+    final_agreement: Float[np.ndarray, "example"]
+    courses: Courses
+    confusion: Int[np.ndarray, "confused label answer"]
+    classes: int
     relabelled: int
     kind: str = "network"
     time_axis: str = "epoch"
@@ -92,7 +115,7 @@ class SplitNumbers:
         """Mean accuracy over members at each snapshot."""
         return self.accuracy.mean(axis=1)
 
-    @property
+    @cached_property
     def accessibility(self) -> Float[np.ndarray, "example"]:
         """Mean over members and, weighted by epochs, over snapshots."""
         return self.order.mean(axis=0)
@@ -111,6 +134,21 @@ class SplitNumbers:
     def growth(self) -> Growth:
         """How the reliability of the order grows with the number of members."""
         return growth(self.order)
+
+    @cached_property
+    def learned_epoch(self) -> Float[np.ndarray, "example"]:
+        """Epoch from which the median member stays correct; NaN where it does not."""
+        return self.courses.learned(self.epoch)
+
+    @cached_property
+    def class_accessibility(self) -> list[Interval]:
+        """Mean accessibility of the examples of each class, with interval."""
+        return class_accessibility(self.order, self.label, self.classes)
+
+    @property
+    def between_classes(self) -> float:
+        """How much of the differences in accessibility is between classes."""
+        return between_classes(self.accessibility, self.label)
 
     @property
     def final_deviation(self) -> float:
@@ -181,12 +219,16 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
         return None
     epoch, label = dataset["epoch"].values, dataset["label"].values
     order = np.zeros((dataset.sizes["member"], dataset.sizes["example"]))
-    moments, prediction = [], np.empty(0)
+    courses, classes = Courses(*order.shape), len(dataset.attrs["class_names"])
+    moments, confused, prediction = [], [], np.empty(0)
     weighted = zip(epoch_weights(epoch), predictions(dataset), strict=True)
-    for weight, prediction in weighted:
+    for snapshot, (weight, prediction) in enumerate(weighted):
         correct = prediction == label
         # accessibility is a weighted sum over snapshots: it needs no more than one
         order += weight * correct
+        courses.take(snapshot, correct)
+        if classes <= MOST_CONFUSED:
+            confused.append(confusion_counts(prediction, label, classes))
         moments.append(_moment(correct, label, simulations))
     return SplitNumbers(
         split=split,
@@ -197,6 +239,10 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
         seed=dataset["seed"].values,
         order=order,
         common=common_prediction(prediction),
+        final_agreement=classification_agreement(prediction),
+        courses=courses,
+        confusion=np.array(confused, int).reshape(-1, classes, classes),
+        classes=classes,
         relabelled=_relabelled(dataset),
         kind=run.kind,
         time_axis=run.time_axis,

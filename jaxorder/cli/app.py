@@ -222,6 +222,8 @@ def _summary_document(path: Path, file: Path, results: "Results") -> dict[str, A
 def report(
     *paths: Path,
     out: Path | None = None,
+    figures: Path | None = None,
+    figure_format: Literal["svg", "pdf"] = "svg",
     against: Against = "label",
     json: Json = False,
 ) -> None:
@@ -235,6 +237,11 @@ def report(
         Folders of studies or runs.
     out
         File to write (else report.html in the one folder given).
+    figures
+        Folder, new or empty, to write each figure to as a file of its own, with its
+        numbers as .csv.
+    figure_format
+        Of these files.
     """
     from jaxorder.plain import plain
     from jaxorder.progress import chosen
@@ -245,11 +252,13 @@ def report(
         raise RequestError("report: name the folder of a study or a run")
     with chosen(None) as watch:
         watch.phase("writing the report", sound=False)
-        file, page = write(paths, out, against)
+        file, page = write(paths, out, against, figures, figure_format)
     if json:
         _print_json({"report": str(file), **plain(document(page))})
-    else:
-        print(f"report: {file}")
+        return
+    print(f"report: {file}")
+    if figures is not None:
+        print(f"figures: {figures} (index.csv lists them)")
 
 
 @app.command

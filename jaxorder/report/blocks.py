@@ -1,8 +1,8 @@
 """What a page is made of; the template knows how each kind is drawn."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
 from jaxorder.analysis.intervals import Verdict
 from jaxorder.report.figures.canvas import Picture
@@ -25,6 +25,7 @@ class Plate:
         reading: How to read it.
         pictures: In the order of reading.
         caption: Sentences with the numbers that answer the question.
+        contradicted: What it would look like if the answer were another.
         grid: How wide a picture is at least: "small", "middle" or "large".
     """
 
@@ -33,6 +34,7 @@ class Plate:
     reading: str
     pictures: Sequence[Picture]
     caption: Sequence[str]
+    contradicted: str = field(kw_only=True)
     grid: Literal["small", "middle", "large"] = "middle"
 
 
@@ -86,9 +88,10 @@ class Card:
         source: A data URI of its image.
         example: Its id.
         label: Name of its class.
-        answer: Name of the class that the members name most.
-        right: Whether that is the label.
-        accessibility: As text.
+        answer: Name of the class that the members name most; nothing where several
+            runs' answers stand among the lines.
+        right: Whether that is the label, for all runs where there are several.
+        lines: What else is said of it.
     """
 
     source: str
@@ -96,7 +99,7 @@ class Card:
     label: str
     answer: str
     right: bool
-    accessibility: str
+    lines: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ class Gallery:
     title: str
     caption: str
     cards: Sequence[Card]
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,31 @@ class Terms:
     terms: Sequence[Term]
 
 
-Block = Notes | Plate | Table | Finding | Gallery | Commands | Terms
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A table of all examples, which its reader sorts, filters and searches.
+
+    Attributes:
+        caption: What it holds.
+        head: Names of the columns by their keys.
+        rows: The first rows, for pages whose script does not run.
+        choices: What can be filtered by: of a key, what it is called and its values.
+        note: What is to be known to read it.
+        data: What the script reads.
+        sheets: Data URIs of thumbnails.
+    """
+
+    kind: ClassVar[str] = "examples"
+    caption: str
+    head: Mapping[str, str]
+    rows: Sequence[Sequence[str]]
+    choices: Mapping[str, tuple[str, Mapping[str, str]]]
+    note: str
+    data: Mapping[str, Any]
+    sheets: Sequence[str]
+
+
+Block = Notes | Plate | Table | Finding | Gallery | Examples | Commands | Terms
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,22 @@ from jaxorder.analysis.results import measure_all
 from jaxorder.errors import RequestError, given
 from jaxorder.files import write_text
 from jaxorder.report.blocks import Section
+from jaxorder.report.figure_files import refuse_filled, refuse_format, write_figures
+from jaxorder.report.figures.canvas import Format
 from jaxorder.report.lede import unfinished
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance
+from jaxorder.report.sections.classes import classes
+from jaxorder.report.sections.disagreement import disagreement
+from jaxorder.report.sections.forgetting import forgetting
 from jaxorder.report.sections.gallery import gallery
 from jaxorder.report.sections.headline import headline
 from jaxorder.report.sections.learning import learning
 from jaxorder.report.sections.making import making
 from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
+from jaxorder.report.sections.table import table
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import counted, listed, page_nouns
 from jaxorder.run.folder import Labels, Run
@@ -40,13 +46,21 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     chance,
     order,
     across,
+    disagreement,
+    classes,
+    forgetting,
     gallery,
+    table,
     making,
 )
 
 
 def write_report(
-    paths: Paths, out: Path | str | None = None, labels: Labels = "label"
+    paths: Paths,
+    out: Path | str | None = None,
+    labels: Labels = "label",
+    figures: Path | str | None = None,
+    figure_format: Format = "svg",
 ) -> Path:
     """Write a report on studies and runs, finished or not.
 
@@ -56,19 +70,27 @@ def write_report(
             earlier report is replaced.
         labels: What counts as right where labels were changed: the `label` that the
             members were trained towards, or the `original` one.
+        figures: Folder, new or empty, to write each figure to as a file of its own,
+            its numbers beside it as .csv; None writes none.
+        figure_format: Of these files, "svg" or "pdf".
 
     Returns:
         The file.
 
     Raises:
         RequestError: No path is given or one is neither a study nor a run, several
-            are given without `out`, or `out` cannot be written.
+            are given without `out`, `out` cannot be written, or `figures` holds
+            something or cannot be written.
     """
-    return report(paths, out, labels)[0]
+    return report(paths, out, labels, figures, figure_format)[0]
 
 
 def report(
-    paths: Paths, out: Path | str | None = None, labels: Labels = "label"
+    paths: Paths,
+    out: Path | str | None = None,
+    labels: Labels = "label",
+    figures: Path | str | None = None,
+    figure_format: Format = "svg",
 ) -> tuple[Path, Page]:
     """Write a report, as `write_report` does, and return what stands in it, too.
 
@@ -76,6 +98,8 @@ def report(
         paths: As of `write_report`.
         out: Likewise.
         labels: Likewise.
+        figures: Likewise.
+        figure_format: Likewise.
 
     Returns:
         The file, and what it was written from: all that was measured.
@@ -85,9 +109,15 @@ def report(
     """
     folders = _folders(paths)
     target = _target(folders, out)
+    refuse_format(figure_format, figures)
+    if figures is not None:
+        refuse_filled(Path(figures))
     runs = [run.against(labels) for run in _opened(folders)]
     page = Page(measure_all(runs))
-    write_text(target, render(page))
+    sections = written(page)
+    if figures is not None:
+        write_figures(sections, Path(figures), figure_format)
+    write_text(target, render(page, sections))
     return target, page
 
 
@@ -121,8 +151,18 @@ def _target(folders: Sequence[Path], out: Path | str | None) -> Path:
     return target
 
 
-def render(page: Page) -> str:
-    """Return the HTML of a page."""
+def written(page: Page) -> list[Section]:
+    """Write the sections of a page that apply."""
+    return [found for write in SECTIONS if (found := write(page)) is not None]
+
+
+def render(page: Page, sections: Sequence[Section]) -> str:
+    """Return the HTML of a page.
+
+    Args:
+        page: What it is about.
+        sections: What is written of it.
+    """
     environment = Environment(
         loader=PackageLoader("jaxorder", "report"),
         autoescape=True,
@@ -136,7 +176,7 @@ def render(page: Page) -> str:
             (look, run.name) for look, run in zip(page.looks, page.runs, strict=True)
         ],
         unfinished=unfinished(page.runs),
-        sections=[found for write in SECTIONS if (found := write(page)) is not None],
+        sections=sections,
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 

@@ -6,7 +6,9 @@ from functools import cached_property
 
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.analysis.results import PairRow, Results
+from jaxorder.data import Dataset
 from jaxorder.errors import RequestError, given
+from jaxorder.report import inputs
 from jaxorder.report.blocks import Block, Finding, Notes
 from jaxorder.report.figures.canvas import Look, look
 from jaxorder.report.findings import findings, missing
@@ -92,6 +94,17 @@ class Page:
         """The comparisons of these."""
         names = {run.name for run in self.shown}
         return [p for p in self.results.pairs if {p.model_a, p.model_b} <= names]
+
+    @cached_property
+    def _loaded(self) -> dict[tuple, Dataset | str]:
+        return {}
+
+    def inputs(self, run: Shown) -> Dataset | str:
+        """Return the data of a run, loaded once, or why no example can be shown."""
+        key = inputs.source(run.numbers.run)
+        if key not in self._loaded:
+            self._loaded[key] = inputs.load(run.numbers.run)
+        return self._loaded[key]
 
     @cached_property
     def findings(self) -> list[Finding]:

@@ -1,28 +1,48 @@
-"""What every figure shares: size, colours, fonts, and the way into the page.
+"""What every figure shares: size, colours, fonts, and the ways out of it.
 
-A figure becomes an SVG in a data URI: it can be saved and put on a slide from the page,
-and its ids and styles touch nothing else. Text stays text.
+In the page a figure is an SVG in a data URI: it can be saved and put on a slide from
+there, and its ids and styles touch nothing else. Text stays text. Beside the colours
+that it is drawn in, which any program shows, stand those for a dark screen.
 """
 
 import base64
 import io
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import matplotlib
+import numpy as np
+from jaxtyping import Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from jaxorder.analysis.intervals import Interval
 from jaxorder.report.wording import shortened
 
 # Okabe and Ito 2008, safe for the colour-blind; without yellow, too faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 INK, NULL, MUTED, FAINT = "#1b1f24", "#6b7280", "#8a929c", "#d7dbe0"
+# Of text upon a map's colours, which are the same on a dark screen.
+ON_BRIGHT, ON_DEEP = "#111111", "#fefefe"
+PAPER, _GRID = "#ffffff", "#e9ecef"
+# What becomes of colours on a dark screen; the others are seen on both.
+DARK = {
+    PAPER: "#15181c",
+    INK: "#e4e7eb",
+    NULL: "#a3abb6",
+    MUTED: "#838b95",
+    FAINT: "#3b424a",
+    _GRID: "#2a2f36",
+    COLOURS[0].lower(): "#3f9be0",
+    COLOURS[-1]: "#f0f2f4",
+}
+Format = Literal["svg", "pdf"]
 PANEL = (3.6, 2.75)  # inches, of a figure that stands beside two others
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _FONTS = (
@@ -31,6 +51,7 @@ _FONTS = (
 
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # whole fonts, whose letters other programs can change
     # names of models and classes may hold a dollar sign
     "text.parse_math": False,
     "font.family": "DejaVu Sans",
@@ -47,7 +68,7 @@ _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.unicode_minus": False,
-    "grid.color": "#e9ecef",
+    "grid.color": _GRID,
     "grid.linewidth": 0.7,
     "xtick.labelsize": 8.5,
     "ytick.labelsize": 8.5,
@@ -99,21 +120,110 @@ def look(position: int) -> Look:
     )
 
 
-@dataclass(frozen=True)
+# Columns of one length, by name.
+Numbers = Mapping[str, Shaped[np.ndarray, " row"]]
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
-    """A figure, ready for the page.
+    """A figure, and what it shows in words and in numbers.
 
     Attributes:
-        source: A data URI.
+        figure: Drawn in the report's style.
         alt: What it shows, for those who do not see it.
-        width: Natural width in CSS pixels.
-        height: Natural height in CSS pixels.
+        name: What its files are called, without an ending.
+        numbers: What is drawn, or what that was drawn from, a column a name.
     """
 
-    source: str = field(repr=False)
+    figure: Figure = field(repr=False)
     alt: str
-    width: int
-    height: int
+    name: str
+    numbers: Numbers = field(repr=False)
+
+    @property
+    def width(self) -> int:
+        """Natural width in CSS pixels."""
+        return round(self.figure.get_size_inches()[0] * 96)  # CSS pixels an inch
+
+    @property
+    def height(self) -> int:
+        """Natural height in CSS pixels."""
+        return round(self.figure.get_size_inches()[1] * 96)
+
+    @property
+    def source(self) -> str:
+        """A data URI of the figure as SVG, which is dark on a dark screen."""
+        svg = self._svg.replace("</style>", f"{_dark_style()}</style>", 1)
+        data = base64.b64encode(svg.encode()).decode()
+        return f"data:image/svg+xml;base64,{data}"
+
+    def drawn(self, form: Format) -> bytes:
+        """Return the figure as a file; the same figure gives the same bytes.
+
+        Args:
+            form: "svg" or "pdf".
+        """
+        return self._svg.encode() if form == "svg" else self._saved("pdf", _NO_PDF)
+
+    @cached_property
+    def _svg(self) -> str:
+        return _tidied(self._saved("svg", _NO_SVG).decode())
+
+    def _saved(self, form: str, metadata: Mapping[str, None]) -> bytes:
+        buffer = io.BytesIO()
+        with style(), matplotlib.rc_context({"svg.hashsalt": "jaxorder"}):
+            self.figure.savefig(buffer, format=form, metadata=dict(metadata))
+        return buffer.getvalue()
+
+
+def stacked(tables: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Put tables of the same columns beneath one another.
+
+    Args:
+        tables: A single value fills its column.
+
+    Example:
+        >>> stacked([{"of": "a", "x": [1, 2]}, {"of": "b", "x": [3]}])["of"].tolist()
+        ['a', 'a', 'b']
+    """
+    filled = [
+        np.broadcast_arrays(*map(np.atleast_1d, each.values())) for each in tables
+    ]
+    columns = zip(tables[0], zip(*filled, strict=True), strict=True)
+    return {name: np.concatenate(parts) for name, parts in columns}
+
+
+# Who made a file, and when, would make the bytes of equal figures differ.
+_NO_SVG = dict.fromkeys(["Date", "Creator", "Format", "Type"])
+_NO_PDF = dict.fromkeys(["CreationDate", "Creator", "Producer"])
+
+
+def interval_columns(name: str, values: Sequence[Interval]) -> dict[str, np.ndarray]:
+    """Return the columns of an estimate and the ends of its interval.
+
+    Args:
+        name: Of the estimate.
+        values: One a row.
+    """
+    return {
+        name: np.array([each.estimate for each in values]),
+        f"{name}_low": np.array([each.low for each in values]),
+        f"{name}_high": np.array([each.high for each in values]),
+    }
+
+
+def _dark_style() -> str:
+    """Return rules that turn the colours of an SVG on a dark screen.
+
+    Matplotlib writes colours into each element's own style, which other programs read;
+    only a rule that is important goes before them.
+    """
+    rules = [
+        f'[style*="{what}: {bright}"]{{{what}:{dark}!important}}'
+        for bright, dark in DARK.items()
+        for what in ("fill", "stroke")
+    ]
+    return f"@media screen and (prefers-color-scheme:dark){{{''.join(rules)}}}"
 
 
 @contextmanager
@@ -195,26 +305,20 @@ def heading(look: Look, name: str, most: int = 30) -> str:
     return f"{look.letter}  {shortened(name, most)}"
 
 
-def picture(axes: Axes, alt: str) -> Picture:
-    """Turn a figure into a picture for the page.
+def picture(axes: Axes, alt: str, name: str, numbers: Mapping[str, Any]) -> Picture:
+    """Keep a figure with what it shows.
 
     Args:
         axes: Any axes of the figure.
         alt: What it shows, with the numbers that matter.
-
-    Returns:
-        The picture; the same figure gives the same bytes.
+        name: What its files are to be called.
+        numbers: What is drawn, a column a name; a single value fills its column.
     """
-    figure, buffer = axes.get_figure(root=True), io.StringIO()
+    figure = axes.get_figure(root=True)
     assert figure is not None
-    metadata = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    with matplotlib.rc_context({"svg.hashsalt": "jaxorder"}):
-        figure.savefig(buffer, format="svg", metadata=metadata)
-    width, height = figure.get_size_inches() * 96  # CSS pixels an inch
-    data = base64.b64encode(_tidied(buffer.getvalue()).encode()).decode()
-    return Picture(
-        f"data:image/svg+xml;base64,{data}", alt, round(width), round(height)
-    )
+    columns = [np.atleast_1d(np.asarray(values)) for values in numbers.values()]
+    columns = np.broadcast_arrays(*columns) if columns else []
+    return Picture(figure, alt, name, dict(zip(numbers, columns, strict=True)))
 
 
 # What matplotlib writes for editors of drawings, and digits below a hundredth of a

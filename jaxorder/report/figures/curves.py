@@ -1,6 +1,7 @@
 """Curves over training: accuracy, agreement beyond chance, bimodality."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,12 +16,15 @@ from jaxorder.report.figures.canvas import (
     MUTED,
     NULL,
     PANEL,
+    PAPER,
     Look,
     Picture,
     axes,
     heading,
+    interval_columns,
     legend_inside,
     picture,
+    stacked,
     style,
     title,
 )
@@ -37,10 +41,12 @@ def learning_curves(
         _spread(ax, test, look.colour, "-", "test")
         if train is not None:
             _spread(ax, train, NULL, (0, (4, 1.5)), "train")
-        _time_axis(ax, test.epoch, test.time_axis)
+        time_axis(ax, test.epoch, test.time_axis)
         ax.set(ylim=(0, 1.02), ylabel="accuracy")
         title(ax, heading(look, name), legend_columns=2)
-        return picture(ax, _curve_text(name, test, train))
+        found = [_curve_numbers(each) for each in (test, train) if each]
+        text, numbers = _curve_text(name, test, train), stacked(found)
+        return picture(ax, text, f"accuracy {name}", numbers)
 
 
 def _spread(
@@ -59,6 +65,18 @@ def _spread(
         label=label,
         marker=marker,
     )
+
+
+def _curve_numbers(numbers: SplitNumbers) -> dict[str, Any]:
+    ends = np.percentile(numbers.accuracy, (0, 25, 75, 100), axis=1)
+    names = ("least", "lower_quartile", "upper_quartile", "most")
+    return {
+        "split": numbers.split,
+        "step": numbers.step,
+        "epoch": numbers.epoch,
+        "mean": numbers.mean_accuracy,
+        **dict(zip(names, ends, strict=True)),
+    }
 
 
 def _curve_text(name: str, *splits: SplitNumbers | None) -> str:
@@ -82,11 +100,16 @@ def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
         times = [_scaled(numbers, bool(called)) for numbers, _, _ in runs]
         for time, (numbers, _, look) in zip(times, runs, strict=True):
             _line(ax, time, numbers.mean_accuracy, look)
-        _time_axis(ax, np.sort(np.concatenate(times)), axis)
+        time_axis(ax, np.sort(np.concatenate(times)), axis)
         ax.set(ylim=(0, 1.02), ylabel="mean test accuracy")
         legend_inside(ax, len(runs))
         title(ax, "All, test")
-        return picture(ax, f"Mean test accuracy of every model over {axis}.")
+        found = [
+            {"model": name, "time": time, "mean_test_accuracy": each.mean_accuracy}
+            for time, (each, name, _) in zip(times, runs, strict=True)
+        ]
+        text = f"Mean test accuracy of every model over {axis}."
+        return picture(ax, text, "accuracy of all", stacked(found))
 
 
 def _line(ax: Axes, x: np.ndarray, y: np.ndarray, look: Look) -> None:
@@ -101,10 +124,16 @@ def _scaled(numbers: SplitNumbers, share: bool) -> Float[np.ndarray, "snapshot"]
     return numbers.epoch / last if share else numbers.epoch
 
 
-def _time_axis(
+def time_axis(
     ax: Axes, epoch: Float[np.ndarray, "snapshot"], called: str = "epoch"
 ) -> None:
-    """Show the first moment and the last on one axis, linear up to the first."""
+    """Show the first moment and the last on one axis, linear up to the first.
+
+    Args:
+        ax: To label.
+        epoch: When the snapshots were taken.
+        called: What that counts.
+    """
     trained = epoch[epoch > 0]
     if len(trained):
         first, last = float(trained[0]), float(trained[-1])
@@ -138,7 +167,7 @@ def kappa_over_time(
         _with_band(ax, numbers.epoch, numbers.kappa, look)
         if since is not None:
             ax.axvline(numbers.epoch[since], color=INK, lw=0.8, ls=(0, (4, 2)))
-        _time_axis(ax, numbers.epoch, numbers.time_axis)
+        time_axis(ax, numbers.epoch, numbers.time_axis)
         ax.set(ylim=_kappa_reach(numbers.kappa, nulls), ylabel="kappa κ")
         ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=2)
@@ -147,6 +176,13 @@ def kappa_over_time(
             f"Kappa of {name} on the test examples over {numbers.time_axis}; at the "
             f"last snapshot {number(numbers.kappa[-1].estimate)}, class null "
             f"{number(nulls[-1].estimate)}.",
+            f"kappa over time {name} {numbers.split}",
+            {
+                "step": numbers.step,
+                "epoch": numbers.epoch,
+                **interval_columns("kappa", numbers.kappa),
+                **interval_columns("class_null", nulls),
+            },
         )
 
 
@@ -189,7 +225,22 @@ def over_accuracy(
             ax.axhline(0, color=FAINT, lw=0.8, zorder=0)
         title(ax, heading(look, name), legend_columns=3)
         what = f"{measure.word} of {name} against mean accuracy"
-        return picture(ax, f"{what}; the caption gives the numbers.")
+        found = [_accuracy_numbers(measure, each) for each in (test, train) if each]
+        text = f"{what}; the caption gives the numbers."
+        return picture(ax, text, f"{measure.name} by accuracy {name}", stacked(found))
+
+
+def _accuracy_numbers(measure: SnapshotMeasure, numbers: SplitNumbers) -> dict:
+    chosen = _compared(measure, numbers)
+    accuracy, values = _points(measure, numbers, chosen)
+    nulls = [numbers.by_class[i].measures[measure.name] for i in chosen]
+    return {
+        "split": numbers.split,
+        "step": numbers.step[chosen],
+        "mean_accuracy": accuracy,
+        **interval_columns(measure.name, values),
+        **interval_columns("class_null", nulls),
+    }
 
 
 def _shown(measure: SnapshotMeasure, *splits: SplitNumbers | None) -> list[float]:
@@ -272,7 +323,7 @@ def _train_points(ax: Axes, x: np.ndarray, values: tuple[Interval, ...]) -> None
         _ends(values)[0],
         color=MUTED,
         marker="o",
-        mfc="white",
+        mfc=PAPER,
         ms=3.2,
         lw=0.7,
         ls=(0, (3, 2)),

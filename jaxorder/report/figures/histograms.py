@@ -1,5 +1,7 @@
 """Pictures of TP-agreement: how many examples none, some or all members get right."""
 
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -19,6 +21,7 @@ from jaxorder.report.figures.canvas import (
     axes,
     heading,
     picture,
+    stacked,
     style,
 )
 from jaxorder.report.wording import moment, nouns_of, percent, short
@@ -28,7 +31,9 @@ MOST_BARS = 48
 _MAP_WIDE, _MAP_HIGH = 4.6, 4.3
 
 
-def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
+def tpa_histogram(
+    numbers: SplitNumbers, snapshot: int, name: str, look: Look
+) -> Picture:
     """Draw the TP-agreement of one snapshot beside its nulls."""
     by_class, free = numbers.by_class[snapshot], numbers.independent[snapshot]
     shares = numbers.counts[snapshot] / numbers.counts[snapshot].sum()
@@ -48,7 +53,25 @@ def tpa_histogram(numbers: SplitNumbers, snapshot: int, look: Look) -> Picture:
             beta = number(numbers.bimodality[snapshot].estimate)
             expected = number(by_class.bimodality.estimate)
             _above(ax, f"β {beta}, by chance {expected}", 6)
-        return picture(ax, _histogram_text(numbers, snapshot))
+        return picture(
+            ax,
+            _histogram_text(numbers, snapshot),
+            f"agreement {name} {numbers.split} {moment(numbers, snapshot)}",
+            _histogram_numbers(numbers, snapshot),
+        )
+
+
+def _histogram_numbers(numbers: SplitNumbers, snapshot: int) -> dict[str, Any]:
+    """Give the bars one by one, also where they are drawn pooled."""
+    counts = numbers.counts[snapshot]
+    return {
+        "step": numbers.step[snapshot],
+        "epoch": numbers.epoch[snapshot],
+        "members_right": np.arange(len(counts)),
+        "examples": counts,
+        "class_null": counts.sum() * numbers.by_class[snapshot].pmf,
+        "independent": counts.sum() * numbers.independent[snapshot].pmf,
+    }
 
 
 def _share_axes(ax: Axes, member: str) -> None:
@@ -121,7 +144,9 @@ def tpa_heat_maps(numbers: SplitNumbers, name: str, look: Look) -> Picture:
         _share_bar(figure, norm, _place(3.87, 0.48, 0.1, 3.38))
         words = f"{heading(look, name, 36)} · {numbers.split}"
         figure.text(0.02, 0.96, words, weight="bold", size=9.5)
-        return picture(ax, _map_text(numbers, name))
+        found = [_histogram_numbers(numbers, i) for i in range(len(numbers.epoch))]
+        what = f"agreement over time {name} {numbers.split}"
+        return picture(ax, _map_text(numbers, name), what, stacked(found))
 
 
 def _place(

@@ -10,7 +10,7 @@ from jaxorder.analysis.results import PairRow
 from jaxorder.errors import on_command_line
 from jaxorder.report.blocks import Block, Notes, Plate, Section, Table
 from jaxorder.report.figures.canvas import Picture
-from jaxorder.report.figures.orders import correlation_matrix, scatter
+from jaxorder.report.figures.orders import Ordered, correlation_matrix, rank_scatter
 from jaxorder.report.findings import matched_words
 from jaxorder.report.shown import Page, Shown, shown_nouns
 from jaxorder.report.wording import few_members, no_interval
@@ -62,6 +62,8 @@ def _matrix_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
         "limits what two can share.",
         [correlation_matrix(_matrix(shown, pairs, s), names, s) for s in splits],
         [_matrix_words([p for p in pairs if p.split == s], s) for s in splits],
+        contradicted=f"Cells near 0, or far below the diagonal: each {model} then has "
+        "an order of its own.",
         grid="large",
     )
 
@@ -159,11 +161,15 @@ def _scatter_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:
     model = shown_nouns(shown).model
     return Plate(
         f"Is what one {model} learns early learned early by the other?",
-        "One point an example; of very many examples, darker cells hold more. On the "
-        f"dashed diagonal both learn it equally early, above it the {model} on the "
-        "vertical axis is earlier.",
+        "One point an example, placed by the share of the examples that each learns "
+        "later: accessibilities of a strong and of a weak one cannot be laid over each "
+        "other, ranks can. Of very many examples, darker cells hold more. On the "
+        f"dashed diagonal both place it alike; above it, the {model} on the vertical "
+        "axis learns it earlier. Examples that are learned alike share a rank.",
         [_scatter_picture(shown, pair) for rows in chosen for pair in rows],
         [*(f"{p.names}: {_scatter_words(p)}" for p, *_ in chosen), *more],
+        contradicted="A cloud that fills the square evenly, or one that rises from "
+        "corner to corner the other way.",
         grid="large" if len(chosen) in (1, 2) else "middle",
     )
 
@@ -182,12 +188,13 @@ def _scatter_picture(shown: Sequence[Shown], pair: PairRow) -> Picture:
     of_a, of_b = a.split(pair.split), b.split(pair.split)
     assert of_a, "only splits that both have are compared"
     assert of_b
-    _, at_a, at_b = np.intersect1d(
+    ids, at_a, at_b = np.intersect1d(
         of_a.example_id, of_b.example_id, return_indices=True
     )
-    return scatter(
-        (of_a.accessibility[at_a], a.name, a.look),
-        (of_b.accessibility[at_b], b.name, b.look),
+    return rank_scatter(
+        Ordered(of_a.accessibility[at_a], a.name, a.look),
+        Ordered(of_b.accessibility[at_b], b.name, b.look),
+        ids,
         pair.spearman,
         pair.split,
     )

@@ -29,11 +29,12 @@ def _histogram_plate(run: Shown) -> Plate:
     return Plate(
         f"{run.heading}: are test examples right for all {member}s or for none?",
         f"Bars: examples that no {member} gets right stand at the left, those that all "
-        "get right at the right; the more stand at both ends, against the black line "
+        "get right at the right; the more stand at both ends, against the solid line "
         f"(chance: the class null; dotted: {member}s independent altogether), the more "
-        "they agree. Bars that follow the line show agreement by chance only.",
-        [tpa_histogram(run.test, snapshot, run.look) for snapshot in chosen],
+        "they agree.",
+        [tpa_histogram(run.test, each, run.name, run.look) for each in chosen],
         [_histogram_words(run.test)],
+        contradicted="Bars that follow the solid line: agreement by chance only.",
         grid="small",
     )
 
@@ -90,6 +91,8 @@ def _map_plate(run: Shown) -> Plate:
         "1 at the end.",
         [tpa_heat_maps(split, run.name, run.look) for split in run.splits],
         [_map_words(split) for split in run.splits],
+        contradicted="Two maps that look the same: examples then move as rising "
+        "accuracy alone would move them.",
         grid="large",
     )
 

@@ -44,6 +44,8 @@ def _block(run: Shown) -> Block:
         _READING,
         [kappa_over_time(run.test, first, run.name, run.look), *_pictures(run)],
         [f"{since(run.test).text}.", *_values(run.test)],
+        contradicted="Intervals that touch the grey band up to the last snapshot, and "
+        "a β that is no lower than it.",
     )
 
 

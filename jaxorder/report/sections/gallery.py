@@ -1,22 +1,19 @@
-"""The examples learned earliest and latest, as thumbnails or texts."""
+"""The examples of each class learned earliest and latest, as thumbnails or texts."""
 
-import base64
-import io
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int, Integer, Shaped
-from PIL import Image
+from jaxtyping import Float, Int, Integer
 
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.data import Dataset
-from jaxorder.errors import RequestError, on_command_line
 from jaxorder.report.blocks import Block, Card, Gallery, Notes, Section, Table
+from jaxorder.report.inputs import images, places, thumbnails
 from jaxorder.report.shown import Page, Shown, absent
 from jaxorder.report.wording import counted
-from jaxorder.run.folder import Run
 
+# Cards of a gallery: as many of each class as come to no more, and at least one; at
+# most twice as many where there are more classes.
 CARDS = 12
 WORDS = 25  # of a text
 _ACCESSIBILITY = (
@@ -26,50 +23,17 @@ _ACCESSIBILITY = (
 _READING = (
     f"The name in bold is the label; the number beneath is {_ACCESSIBILITY} Framed are "
     "examples for which most members name another class at the last snapshot: hard "
-    "ones, or ones with a wrong label.",
+    "ones, or ones with a wrong label. Each class has as many cards as any other, so "
+    "that an easy class does not fill the first gallery, nor a hard one the second.",
 )
-# Thumbnails are at least and at most this many pixels high: crisp, and small files.
-_LEAST, _MOST = 48, 64
 
 
 def gallery(page: Page) -> Section:
     """Show the most and the least accessible examples of every run and split."""
-    blocks: list[Block] = []
-    loaded: dict[tuple, Dataset | str] = {}
-    for run in page.shown:
-        key = _source(run.numbers.run)
-        if key not in loaded:
-            loaded[key] = _load(run.numbers.run)
-        blocks += _of_run(run, loaded[key])
-    images = any(isinstance(block, Gallery) for block in blocks)
-    blocks = [*absent(page.runs), *([Notes(_READING)] if images else []), *blocks]
+    blocks = [block for run in page.shown for block in _of_run(run, page.inputs(run))]
+    shown = any(isinstance(block, Gallery) for block in blocks)
+    blocks = [*absent(page.runs), *([Notes(_READING)] if shown else []), *blocks]
     return Section("examples", "Which examples are learned first, which last?", blocks)
-
-
-def _source(run: Run) -> tuple:
-    # a file may have been replaced between two runs: their digests tell
-    return run.config.data, run.config.data_dir, run.document.data.digest
-
-
-def _load(run: Run) -> Dataset | str:
-    """Load the data of a run, or say in a sentence why no example can be shown."""
-    if run.kind == "imported":
-        return "imported predictions come without them"
-    try:
-        dataset = run.config.load()
-        if dataset.digest != run.document.data.digest:
-            return "the data found under this name are not those the run was trained on"
-        if run.config.pca:  # what was projected can be seen as it was before only
-            dataset = replace(run.config, pca=None).load()
-    except (RequestError, OSError) as error:
-        return f"the data cannot be loaded here ({on_command_line(error)})"
-    if not (dataset.train.tokens or _drawable(dataset.input_shape)):
-        return "its inputs are neither images nor texts"
-    return dataset
-
-
-def _drawable(shape: tuple[int, ...]) -> bool:
-    return len(shape) == 3 and shape[2] in (1, 3)
 
 
 def _of_run(run: Shown, data: Dataset | str) -> list[Block]:
@@ -88,30 +52,44 @@ def _of_run(run: Shown, data: Dataset | str) -> list[Block]:
 
 
 def extremes(
-    accessibility: Float[np.ndarray, "example"], first: bool, most: int = CARDS
+    accessibility: Float[np.ndarray, "example"],
+    label: Integer[np.ndarray, "example"],
+    first: bool,
+    most: int = CARDS,
 ) -> Int[np.ndarray, "chosen"]:
-    """Choose the most or the least accessible examples.
+    """Choose the most or the least accessible examples of each class.
 
     Args:
         accessibility: Of each example.
+        label: Likewise.
         first: The most accessible, else the least.
-        most: How many at most; never more than half, so that the two do not overlap.
+        most: How many to choose, as many of each class: at least one, unless that
+            would be more than twice as many; then of the classes with extreme ones.
+            Never more than half of a class that has two, so that the two do not
+            overlap.
 
     Returns:
         Positions, the extreme one first; of equals those that stand first.
     """
     order = np.argsort(-accessibility if first else accessibility, kind="stable")
-    return order[: max(1, min(most, len(order) // 2))]
+    classes, many = np.unique(label, return_counts=True)
+    quota = max(1, most // len(classes))
+    chosen = [
+        order[label[order] == each][: max(1, min(quota, count // 2))]
+        for each, count in zip(classes, many, strict=True)
+    ]
+    return order[np.isin(order, np.concatenate(chosen))][: 2 * most]
 
 
-def _tied(accessibility: Float[np.ndarray, "example"], first: bool) -> str:
-    """Say how many share the extreme value: choosing among them is arbitrary."""
-    extreme = accessibility.max() if first else accessibility.min()
-    count = int((np.abs(accessibility - extreme) < 1e-9).sum())
-    if count <= 1:
+def _tied(numbers: SplitNumbers, chosen: Int[np.ndarray, "chosen"]) -> str:
+    """Say how many are as extreme as those of their class: choosing is arbitrary."""
+    scores, label = numbers.accessibility, numbers.label
+    extreme = np.full(numbers.classes, np.nan)
+    extreme[label[chosen][::-1]] = scores[chosen][::-1]
+    count = int((np.abs(scores - extreme[label]) < 1e-9).sum())
+    if count <= len(chosen):
         return ""
-    which = "highest" if first else "lowest"
-    return f" {counted(count, 'example')} share the {which} accessibility."
+    return f" {counted(count, 'example')} are as extreme in their classes as the first."
 
 
 def _gallery(
@@ -121,19 +99,18 @@ def _gallery(
     data: Dataset,
     first: bool,
 ) -> Gallery:
-    chosen = extremes(numbers.accessibility, first)
-    places = _places(data, numbers)
-    shown = [places[int(numbers.example_id[i])] for i in chosen]
-    images = data.split(numbers.split).inputs[shown]
+    chosen = extremes(numbers.accessibility, numbers.label, first)
     which = (
         "most accessible, learned first" if first else "least accessible, learned last"
     )
     return Gallery(
-        f"{run.heading}, {numbers.split}: {which}",
-        f"{_right_words(numbers, chosen)}{_tied(numbers.accessibility, first)}",
+        f"{run.heading}, {numbers.split}: of each class the {which}",
+        f"{_right_words(numbers, chosen)}{_tied(numbers, chosen)}",
         [
             _card(source, int(i), numbers, names)
-            for source, i in zip(thumbnails(images), chosen, strict=True)
+            for source, i in zip(
+                thumbnails(images(data, numbers, chosen)), chosen, strict=True
+            )
         ],
     )
 
@@ -157,7 +134,7 @@ def _card(
         # a fill value stands where no member answered, which usable members rule out
         answer=str(names[answer]),
         right=label == answer,
-        accessibility=f"{numbers.accessibility[position]:.2f}",
+        lines=[f"{numbers.accessibility[position]:.2f}"],
     )
 
 
@@ -168,62 +145,32 @@ def _table(
     texts: Dataset | None = None,
 ) -> Table:
     """Return the extreme examples by their ids, and their texts where there are any."""
-    rows, places = [], _places(texts, numbers) if texts else {}
+    rows = []
     for rank, first in (("first", True), ("last", False)):
-        for position in map(int, extremes(numbers.accessibility, first)):
+        chosen = extremes(numbers.accessibility, numbers.label, first)
+        begins = beginnings(texts, numbers, chosen) if texts else []
+        for place, position in enumerate(map(int, chosen)):
             each = _card("", position, numbers, names)
-            row = [rank, str(each.example), each.label, each.answer, each.accessibility]
-            if texts:
-                place = places[each.example]
-                row.append(texts.text(numbers.split, place, WORDS))
-            rows.append(row)
+            row = [rank, str(each.example), each.label, each.answer, *each.lines]
+            rows.append([*row, *begins[place : place + 1]])
     head = ["Learned", "Example id", "Label", "Commonest answer", "Accessibility"]
     return Table(
-        f"{run.heading}, {numbers.split}: learned first and last",
+        f"{run.heading}, {numbers.split}: of each class learned first and last",
         [*head, *(["How the text begins"] if texts else [])],
         rows,
         note=f"An example's {_ACCESSIBILITY}",
     )
 
 
-def _places(data: Dataset, numbers: SplitNumbers) -> dict[int, int]:
-    """Return where in the data each example of a split stands, by its id."""
-    ids = data.split(numbers.split).ids
-    return {int(example): place for place, example in enumerate(ids)}
-
-
-def thumbnails(
-    images: Shaped[np.ndarray, "example height width channel"],
+def beginnings(
+    data: Dataset, numbers: SplitNumbers, chosen: Int[np.ndarray, "chosen"]
 ) -> list[str]:
-    """Turn images into small PNGs.
+    """Return how texts begin.
 
     Args:
-        images: uint8, or float32 of any range, which is stretched over all of them.
-
-    Returns:
-        Data URIs.
+        data: Whose inputs are texts.
+        numbers: Of one of its splits.
+        chosen: Positions among the examples measured.
     """
-    return [_png(pixels) for pixels in _bytes(images)]
-
-
-def _bytes(images: np.ndarray) -> Integer[np.ndarray, "example height width channel"]:
-    if images.dtype == np.uint8:
-        return images
-    low, high = float(images.min()), float(images.max())
-    scale = 255 / (high - low) if high > low else 0.0
-    return np.rint((images - low) * scale).astype(np.uint8)
-
-
-def _png(pixels: np.ndarray) -> str:
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    width, height = image.size
-    if height < _LEAST:
-        factor = -(-_LEAST // height)
-        image = image.resize(
-            (width * factor, height * factor), Image.Resampling.NEAREST
-        )
-    else:
-        image.thumbnail((2 * _MOST, _MOST))
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    stand = places(data, numbers, chosen)
+    return [data.text(numbers.split, int(place), WORDS) for place in stand]

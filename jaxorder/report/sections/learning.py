@@ -31,6 +31,8 @@ def _plate(shown: Sequence[Shown]) -> Plate:
         "band all. Time is stretched at the left, to show the first.",
         pictures,
         [_words(d) for d in shown],
+        contradicted=f"Wide bands: {member}s that fare differently have no common "
+        "course, and means over them speak for none of them.",
         # four stand better as two by two than as three and one
         grid="large" if len(pictures) in (2, 4) else "middle",
     )

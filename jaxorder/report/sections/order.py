@@ -61,6 +61,9 @@ def _growth_plate(shown: Sequence[Shown]) -> Plate:
             if any(run.split(split) for run in shown)
         ],
         [_growth_words(run) for run in shown],
+        contradicted=f"Lines that stay low: each {member} then has an order of its "
+        "own. Points far off their line: the formula does not hold here, nor what is "
+        "predicted by it.",
         grid="large",
     )
 
