@@ -4,6 +4,7 @@ One snapshot is held at a time, so that memory grows with members times examples
 not with the number of snapshots.
 """
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,7 +34,7 @@ from jaxorder.analysis.measures import (
 from jaxorder.analysis.nulls import Null, class_null, independent_null
 from jaxorder.analysis.reliability import order_reliability, split_half
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
-from jaxorder.run.folder import SPLITS
+from jaxorder.run.folder import SPLITS, FurtherData
 from jaxorder.run.folder import Run as RunFolder
 
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
@@ -158,6 +159,22 @@ class SplitNumbers:
 
 
 @dataclass(frozen=True, eq=False)
+class FurtherNumbers:
+    """What was measured of data beside those of the training.
+
+    Attributes:
+        data: What they are.
+        numbers: As of a split; None where they have no labels, or nothing counts yet.
+        final_agreement: Mean classification agreement at the last snapshot; NaN where
+            nothing counts yet.
+    """
+
+    data: FurtherData
+    numbers: SplitNumbers | None
+    final_agreement: float
+
+
+@dataclass(frozen=True, eq=False)
 class RunNumbers:
     """What was measured of one run.
 
@@ -167,6 +184,7 @@ class RunNumbers:
         test: Numbers of the test split; None where nothing counts yet.
         train: Numbers of the train split, likewise.
         excluded: Members that do not count.
+        further: Of data beside those of the training.
     """
 
     run: RunFolder
@@ -174,6 +192,7 @@ class RunNumbers:
     test: SplitNumbers | None
     train: SplitNumbers | None
     excluded: tuple[Excluded, ...]
+    further: tuple[FurtherNumbers, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -197,7 +216,15 @@ def measure(run: RunFolder, name: str, simulations: int = SIMULATIONS) -> RunNum
         The numbers; None for the splits where no snapshot or no member counts.
     """
     test, train = (measure_split(run, split, simulations) for split in SPLITS)
-    return RunNumbers(run, name, test, train, tuple(excluded_members(run)))
+    further = tuple(_further(run, data) for data in run.further)
+    return RunNumbers(run, name, test, train, tuple(excluded_members(run)), further)
+
+
+def _further(run: RunFolder, data: FurtherData) -> FurtherNumbers:
+    numbers = measure_split(run, data.name) if data.labelled else None
+    last = run.usable(data.name)["prediction"].isel(snapshot=slice(-1, None)).values
+    agreement = float(classification_agreement(last).mean()) if last.size else math.nan
+    return FurtherNumbers(data, numbers, agreement)
 
 
 def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | None:

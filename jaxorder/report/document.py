@@ -65,6 +65,14 @@ def _run(run: RunNumbers, row: SummaryRow) -> dict[str, Any]:
             {"member": each.member, "reason": each.reason} for each in run.excluded
         ],
         "splits": {split: _split(run.split(split)) for split in SPLITS},
+        "further": {
+            each.data.name: {
+                **vars(each.data),
+                "final_agreement": each.final_agreement,
+                "measured": _split(each.numbers),
+            }
+            for each in run.further
+        },
     }
 
 

@@ -21,6 +21,7 @@ from jaxorder.report.sections.chance import chance
 from jaxorder.report.sections.classes import classes
 from jaxorder.report.sections.disagreement import disagreement
 from jaxorder.report.sections.forgetting import forgetting
+from jaxorder.report.sections.further import further
 from jaxorder.report.sections.gallery import gallery
 from jaxorder.report.sections.headline import headline
 from jaxorder.report.sections.learning import learning
@@ -49,6 +50,7 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     disagreement,
     classes,
     forgetting,
+    further,
     gallery,
     table,
     making,

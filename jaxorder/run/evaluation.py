@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import numpy as np
@@ -33,7 +33,7 @@ from jaxorder.run.folder import EVALUATION, Run
 from jaxorder.run.interruption import Interruption
 from jaxorder.run.prediction import KeptMembers, known
 
-Steps = Literal["last", "kept"] | Sequence[int]
+Steps = str | Sequence[int]  # last, kept, or some
 
 COMMIT_SECONDS = 2.0
 
@@ -255,10 +255,11 @@ class _Work:
     def _stop_if_told(
         self, interruption: Interruption, block: tuple[int, int], snapshots: int
     ) -> None:
-        if interruption.signal is None:
+        signal = interruption.signal
+        if signal is None:
             return
         raise Interrupted(
-            interruption.signal,
+            signal,
             f"interrupted in members {block[0]} to {sum(block) - 1}, snapshot "
             f"{snapshots} of {len(self._asked.steps)}; what was committed is kept: go "
             "on by asking for the same again",

@@ -304,7 +304,7 @@ class Run:
         split: str = "test",
         *,
         name: str,
-        steps: Literal["last", "kept"] | Sequence[int] = "kept",
+        steps: str | Sequence[int] = "kept",
         classes_by: Literal["name", "index", "none"] = "name",
         record_examples: int | None = None,
         data_dir: Path | str | None = None,

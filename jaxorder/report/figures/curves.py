@@ -11,8 +11,10 @@ from jaxorder.analysis.intervals import Interval, number
 from jaxorder.analysis.numbers import SplitNumbers
 from jaxorder.analysis.snapshot_measures import SnapshotMeasure
 from jaxorder.report.figures.canvas import (
+    COLOURS,
     FAINT,
     INK,
+    MARKERS,
     MUTED,
     NULL,
     PANEL,
@@ -28,6 +30,9 @@ from jaxorder.report.figures.canvas import (
     style,
     title,
 )
+from jaxorder.report.wording import shortened
+
+_WIDE = (5.2, 3.0)  # inches, of a figure that holds many lines
 
 # ---- accuracy
 
@@ -86,6 +91,37 @@ def _curve_text(name: str, *splits: SplitNumbers | None) -> str:
         for numbers in filter(None, splits)
     ]
     return f"Learning curves of {name}: {'; '.join(ends)}."
+
+
+def further_curves(
+    test: SplitNumbers, further: Sequence[SplitNumbers], name: str, look: Look
+) -> Picture:
+    """Draw accuracy on further data over time, beside that on the test examples."""
+    with style():
+        ax = axes(*_WIDE, left=0.55, top=0.28)
+        _spread(ax, test, look.colour, "-", "test")
+        others = [colour for colour in COLOURS if colour != look.colour]
+        for number, each in enumerate(further):
+            colour, marker = (
+                others[number % len(others)],
+                MARKERS[number % len(MARKERS)],
+            )
+            ax.plot(
+                each.epoch,
+                each.mean_accuracy,
+                color=colour,
+                marker=marker,
+                markevery=max(1, len(each.epoch) // 8),
+                lw=1.2,
+                label=shortened(each.split, 16),
+            )
+        time_axis(ax, test.epoch, test.time_axis)
+        ax.set(ylim=(0, 1.02), ylabel="accuracy")
+        legend_inside(ax, 1 + len(further))
+        title(ax, heading(look, name))
+        found = [_curve_numbers(each) for each in (test, *further)]
+        text, numbers = _curve_text(name, test, *further), stacked(found)
+        return picture(ax, text, f"accuracy on further data {name}", numbers)
 
 
 def learning_overlay(runs: list[tuple[SplitNumbers, str, Look]]) -> Picture:
