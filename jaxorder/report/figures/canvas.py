@@ -280,15 +280,16 @@ def legend_inside(axes: Axes, entries: int) -> None:
     )
 
 
-def title(axes: Axes, text: str, legend_columns: int = 0) -> None:
+def title(axes: Axes, text: str, legend_columns: int = 0, legend_rows: int = 1) -> None:
     """Write a title, and between it and the axes a legend where it hides nothing.
 
     Args:
         axes: Of the figure.
         text: The title.
         legend_columns: Columns of the legend; 0 draws none.
+        legend_rows: Its rows.
     """
-    axes.set_title(text, pad=20 if legend_columns else 6)
+    axes.set_title(text, pad=6 + 14 * legend_rows if legend_columns else 6)
     if legend_columns:
         axes.legend(
             loc="lower left",

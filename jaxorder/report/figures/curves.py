@@ -32,7 +32,8 @@ from jaxorder.report.figures.canvas import (
 )
 from jaxorder.report.wording import shortened
 
-_WIDE = (5.2, 3.0)  # inches, of a figure that holds many lines
+_WIDE = (5.2, 3.2)  # inches, of a figure that holds many lines
+_LEGEND_COLUMNS = 4
 
 # ---- accuracy
 
@@ -98,7 +99,8 @@ def further_curves(
 ) -> Picture:
     """Draw accuracy on further data over time, beside that on the test examples."""
     with style():
-        ax = axes(*_WIDE, left=0.55, top=0.28)
+        rows = -(-(1 + len(further)) // _LEGEND_COLUMNS)
+        ax = axes(*_WIDE, left=0.55, top=0.3 + 0.2 * rows)
         _spread(ax, test, look.colour, "-", "test")
         others = [colour for colour in COLOURS if colour != look.colour]
         for number, each in enumerate(further):
@@ -117,8 +119,7 @@ def further_curves(
             )
         time_axis(ax, test.epoch, test.time_axis)
         ax.set(ylim=(0, 1.02), ylabel="accuracy")
-        legend_inside(ax, 1 + len(further))
-        title(ax, heading(look, name))
+        title(ax, heading(look, name), _LEGEND_COLUMNS, rows)
         found = [_curve_numbers(each) for each in (test, *further)]
         text, numbers = _curve_text(name, test, *further), stacked(found)
         return picture(ax, text, f"accuracy on further data {name}", numbers)
