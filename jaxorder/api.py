@@ -37,10 +37,13 @@ def train(
         labels: [vector, example], classes of the training examples: member i is
             trained towards vector i modulo their number, instead of the data's labels,
             which the measures go by. Kept in the record, as `member_label`.
-        model: Model string, or a network of your own: an instance of a
-            `flax.linen.Module` that is called with inputs [example *input], and with
-            `training`, `train` or `deterministic` if it takes one of these, and
-            returns logits [example class].
+        model: Model string, or a network of your own that returns logits [example
+            class] of inputs [example *input]: an instance of a `flax.linen.Module`,
+            which is told `training`, `train` or `deterministic` if it takes one of
+            these; what makes a `flax.nnx.Module`, its class or a function that takes
+            `rngs`, called once a member; or a pair of functions, `init(key, inputs)` to
+            variables and `apply(variables, inputs)`, which may also name `train`,
+            `rngs` and `mask`, or an object that has them.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -111,7 +114,7 @@ def resume(
     Args:
         path: Folder of the study or run.
         data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
+        model: The network, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -120,7 +123,7 @@ def resume(
         The finished runs.
 
     Raises:
-        RequestError: Where the folder is neither, or the data or module are others.
+        RequestError: Where the folder is neither, or the data or network are others.
         Interrupted: Where a signal stopped it again.
     """
     with _told(progress, watch) as told:
@@ -142,7 +145,7 @@ def grow(
         path: Folder of the study or run.
         members: Members that each run is to have.
         data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
+        model: The network, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -153,7 +156,7 @@ def grow(
 
     Raises:
         RequestError: Where the folder is neither, it has as many members or more, or
-            the data or module are others.
+            the data or network are others.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
     with _told(progress, watch) as told:

@@ -26,13 +26,14 @@ class MemberState(NamedTuple):
 
     Attributes:
         params: The network's parameters.
-        statistics: Running statistics of batch normalisation; empty without.
+        statistics: What the network keeps beside its parameters, such as running
+            statistics of batch normalisation; empty without.
         optimizer: Optax's state, the count of steps included.
         finite: Whether every loss so far was finite.
     """
 
     params: PyTree[Float[Array, "..."]]
-    statistics: PyTree[Float[Array, "..."]]
+    statistics: PyTree[Shaped[Array, "..."]]
     optimizer: PyTree
     finite: Bool[Array, "*member"]
 

@@ -336,7 +336,7 @@ def prepare(
         data: Loaded as asked.
         devices: Devices there are.
         label_vectors: Labels of the training examples, over which members cycle.
-        module: The network, where it is a Linen module given as an object.
+        module: The network, where it is given as an object.
         grown: Numbers of members that the run had before it was grown.
         plan: Plan to keep to, when going on with a run.
         done: Members of it that are on disk in whole.

@@ -35,7 +35,7 @@ def logits(
             of the same shape and scale, words by their numbers; or, of a run with
             principal components, as they were before these.
         step: A step of which a checkpoint was kept; None: the last.
-        model: The Linen module, where the run's was given as an object.
+        model: The network, where the run's was given as an object.
 
     Returns:
         float32, of members in their order; those that diverged have logits that are

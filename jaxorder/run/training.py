@@ -96,10 +96,10 @@ def check_vectors(labels: np.ndarray, dataset: Dataset) -> LabelVectors:
 
 
 def _named_module(model: Any) -> tuple[Any, str]:
-    """Return a module given as an object, if it is one, and the model string."""
+    """Return a network given as an object, if it is one, and the model string."""
     if model is None:
         raise RequestError(
-            f"{given('model')}: give a model string or a flax.linen.Module"
+            f"{given('model')}: give a model string or a network of your own"
         )
     if isinstance(model, str):
         return None, model

@@ -31,7 +31,7 @@ def new_work(
         data: Loaded as asked.
         devices: Devices there are.
         label_vectors: Labels of the training examples, over which members cycle.
-        module: The network, where it is a Linen module given as an object.
+        module: The network, where it is given as an object.
 
     Raises:
         RequestError: Where it cannot be done.
@@ -124,7 +124,7 @@ def _check_module(run: Run, work: networks.NetworkWork) -> None:
     for key in ("digest", *(["program"] if same_versions else [])):
         if then[key] != now[key]:
             raise RequestError(
-                f"{given('model', run.config.model)}: not the module that {run.path} "
+                f"{given('model', run.config.model)}: not the network that {run.path} "
                 f"was begun with ({key} {now[key][:12]} instead of {then[key][:12]}); "
                 "restore that"
             )
