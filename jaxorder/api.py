@@ -23,6 +23,7 @@ def train(
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
     **options: Any,
@@ -44,6 +45,8 @@ def train(
             `rngs`, called once a member; or a pair of functions, `init(key, inputs)` to
             variables and `apply(variables, inputs)`, which may also name `train`,
             `rngs` and `mask`, or an object that has them.
+        optimizer: Name of the update rule, as `adam` or `optax:lion:b1=0.95`; or any
+            optax transformation, which has its own learning rate.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -63,6 +66,7 @@ def train(
             data=data,
             labels=labels,
             model=model,
+            optimizer=optimizer,
             watch=told,
             **options,
         )
@@ -106,6 +110,7 @@ def resume(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
 ) -> list[Run]:
@@ -115,6 +120,7 @@ def resume(
         path: Folder of the study or run.
         data: The data, where they were given as an object.
         model: The network, where a run's was given as an object.
+        optimizer: The optimiser, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -123,11 +129,14 @@ def resume(
         The finished runs.
 
     Raises:
-        RequestError: Where the folder is neither, or the data or network are others.
+        RequestError: Where the folder is neither, or the data, network or optimiser are
+            others.
         Interrupted: Where a signal stopped it again.
     """
     with _told(progress, watch) as told:
-        return training.resume(path, data=data, model=model, watch=told)
+        return training.resume(
+            path, data=data, model=model, optimizer=optimizer, watch=told
+        )
 
 
 def grow(
@@ -136,6 +145,7 @@ def grow(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
 ) -> list[Run]:
@@ -146,6 +156,7 @@ def grow(
         members: Members that each run is to have.
         data: The data, where they were given as an object.
         model: The network, where a run's was given as an object.
+        optimizer: The optimiser, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -156,11 +167,13 @@ def grow(
 
     Raises:
         RequestError: Where the folder is neither, it has as many members or more, or
-            the data or network are others.
+            the data, network or optimiser are others.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
     with _told(progress, watch) as told:
-        return training.grow(path, members, data=data, model=model, watch=told)
+        return training.grow(
+            path, members, data=data, model=model, optimizer=optimizer, watch=told
+        )
 
 
 @contextmanager

@@ -9,7 +9,6 @@ module of NNX, and is called once a member.
 import importlib
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ import jax.numpy as jnp
 
 from jaxorder.errors import RequestError, given
 from jaxorder.models.calls import REST
-from jaxorder.spec import Spec
+from jaxorder.spec import Spec, typed
 
 RNGS = "rngs"
 
@@ -159,18 +158,3 @@ def _arguments(
             raise RequestError(f"{spec.asked}: no key {key}; {called} takes {keys}")
     asked_for = {k: v for k, v in available.items() if k in named}
     return asked_for | {key: typed(value) for key, value in spec.values.items()}
-
-
-def typed(text: str) -> Any:
-    """Return a key's value as a number or truth value where it looks like one.
-
-    Example:
-        >>> [typed(text) for text in ("8", "1e-3", "true", "8-8")]
-        [8, 0.001, True, '8-8']
-    """
-    if text in ("true", "false"):
-        return text == "true"
-    if re.fullmatch(r"[+-]?\d+", text):
-        return int(text)
-    number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)
-    return float(text) if number else text

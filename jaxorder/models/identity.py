@@ -33,7 +33,7 @@ def identity(called: str, network: Any, model: Model) -> dict[str, str]:
         "class": called,
         "fields": fields,
         "digest": digest(called + fields + shapes_text(shapes)),
-        "program": digest("\n".join(_operations(_traced(model, shapes)))),
+        "program": operations_digest(_traced(model, shapes)),
     }
 
 
@@ -87,6 +87,11 @@ def _traced(model: Model, shapes: Any) -> Jaxpr:
     return jax.make_jaxpr(lambda v, x, k: model.train(*v, x, k))(
         shapes, inputs, key
     ).jaxpr
+
+
+def operations_digest(program: Jaxpr) -> str:
+    """Return a digest of a program's operations."""
+    return digest("\n".join(_operations(program)))
 
 
 def _operations(jaxpr: Jaxpr) -> Iterator[str]:
