@@ -23,6 +23,7 @@ def train(
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
     **options: Any,
@@ -37,10 +38,15 @@ def train(
         labels: [vector, example], classes of the training examples: member i is
             trained towards vector i modulo their number, instead of the data's labels,
             which the measures go by. Kept in the record, as `member_label`.
-        model: Model string, or a network of your own: an instance of a
-            `flax.linen.Module` that is called with inputs [example *input], and with
-            `training`, `train` or `deterministic` if it takes one of these, and
-            returns logits [example class].
+        model: Model string, or a network of your own that returns logits [example
+            class] of inputs [example *input]: an instance of a `flax.linen.Module`,
+            which is told `training`, `train` or `deterministic` if it takes one of
+            these; what makes a `flax.nnx.Module`, its class or a function that takes
+            `rngs`, called once a member; or a pair of functions, `init(key, inputs)` to
+            variables and `apply(variables, inputs)`, which may also name `train`,
+            `rngs` and `mask`, or an object that has them.
+        optimizer: Name of the update rule, as `adam` or `optax:lion:b1=0.95`; or any
+            optax transformation, which has its own learning rate.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -60,6 +66,7 @@ def train(
             data=data,
             labels=labels,
             model=model,
+            optimizer=optimizer,
             watch=told,
             **options,
         )
@@ -103,6 +110,7 @@ def resume(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
 ) -> list[Run]:
@@ -111,7 +119,8 @@ def resume(
     Args:
         path: Folder of the study or run.
         data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
+        model: The network, where a run's was given as an object.
+        optimizer: The optimiser, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -120,11 +129,14 @@ def resume(
         The finished runs.
 
     Raises:
-        RequestError: Where the folder is neither, or the data or module are others.
+        RequestError: Where the folder is neither, or the data, network or optimiser are
+            others.
         Interrupted: Where a signal stopped it again.
     """
     with _told(progress, watch) as told:
-        return training.resume(path, data=data, model=model, watch=told)
+        return training.resume(
+            path, data=data, model=model, optimizer=optimizer, watch=told
+        )
 
 
 def grow(
@@ -133,6 +145,7 @@ def grow(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     progress: bool | None = None,
     watch: Watcher | None = None,
 ) -> list[Run]:
@@ -142,7 +155,8 @@ def grow(
         path: Folder of the study or run.
         members: Members that each run is to have.
         data: The data, where they were given as an object.
-        model: The Linen module, where a run's was given as an object.
+        model: The network, where a run's was given as an object.
+        optimizer: The optimiser, where a run's was given as an object.
         progress: Whether to show the progress; None shows it in a terminal and in a
             notebook.
         watch: Told the progress instead: a function of a `Tick`, or a `Watch`.
@@ -153,11 +167,13 @@ def grow(
 
     Raises:
         RequestError: Where the folder is neither, it has as many members or more, or
-            the data or module are others.
+            the data, network or optimiser are others.
         Interrupted: Where a signal stopped it; `resume` goes on.
     """
     with _told(progress, watch) as told:
-        return training.grow(path, members, data=data, model=model, watch=told)
+        return training.grow(
+            path, members, data=data, model=model, optimizer=optimizer, watch=told
+        )
 
 
 @contextmanager

@@ -175,6 +175,21 @@ def _cut_keys(
     return pieces, parts
 
 
+def typed(text: str) -> Any:
+    """Return a key's value as a number or truth value where it looks like one.
+
+    Example:
+        >>> [typed(text) for text in ("8", "1e-3", "true", "8-8")]
+        [8, 0.001, True, '8-8']
+    """
+    if text in ("true", "false"):
+        return text == "true"
+    if re.fullmatch(r"[+-]?\d+", text):
+        return int(text)
+    number = re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text)
+    return float(text) if number else text
+
+
 def unknown(kind: str, asked: str, got: str, known: Iterable[str]) -> str:
     """Return the line that refuses a name, with those there are.
 

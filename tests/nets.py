@@ -3,6 +3,7 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
 
 class Net(nn.Module):
@@ -93,3 +94,32 @@ def upwards(classes):
         return x.reshape(len(x), -1)
 
     return nn.Sequential([nn.ConvTranspose(2, (3, 3)), tall, nn.Dense(classes)])
+
+
+class Module(nnx.Module):
+    def __init__(self, classes, inputs, width=4, *, rngs):
+        self.conv = nnx.Conv(inputs[-1], width, (3, 3), rngs=rngs)
+        self.last = nnx.Linear(width, classes, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(nnx.relu(self.conv(x)).mean((1, 2)))
+
+
+def made(rngs, classes, **keys):
+    return Module(classes, (8, 8, 1), rngs=rngs, **keys)
+
+
+def unmade():
+    return Module(10, (8, 8, 1), rngs=nnx.Rngs(0))
+
+
+def pair(classes, width=4):
+    def init(key, x):
+        keys = jax.random.split(key)
+        first = jax.random.normal(keys[0], (x[0].size, width))
+        return [first, jax.random.normal(keys[1], (width, classes))]
+
+    def apply(layers, x):
+        return jnp.tanh(x.reshape(len(x), -1) @ layers[0]) @ layers[1]
+
+    return init, apply

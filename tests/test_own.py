@@ -15,7 +15,7 @@ from jaxorder.errors import RequestError
 from jaxorder.models import Inputs, Model, build, object_name
 from jaxorder.models.ambient import Method, traced_with
 from jaxorder.models.conv import METHODS
-from jaxorder.models.own import fields_text
+from jaxorder.models.identity import described
 
 IMAGE = Inputs((12, 12, 3))
 
@@ -191,7 +191,7 @@ def test_names_say_what_a_module_is() -> None:
     ]
     assert len({object_name(module) for module in [nn.Dense(3), *others]}) == 12
     # an address would be another in the next process
-    assert not any("0x" in fields_text(module) for module in others)
+    assert not any("0x" in described(module) for module in others)
 
 
 @pytest.mark.parametrize("place", ["nets.py", "mine.nets"])
@@ -206,6 +206,17 @@ def test_factories_are_found_in_files_and_packages(
     assert statistics.keys() == {"BatchNorm_0"}
     assert model.identity is not None
     assert model.identity["class"] == "Net"
+
+
+@pytest.mark.parametrize("name", ["Module:width=3", "made:width=3", "pair:width=3"])
+def test_factories_may_make_other_kinds_of_networks(nets: Path, name: str) -> None:
+    model = build(f"nets.py:{name}", Inputs((8, 8, 1)), 4)
+    made = model.init(jax.random.key(0))
+    assert model.logits(*made, np.ones((2, 8, 8, 1), np.float32)).shape == (2, 4)
+    assert 3 in [size for leaf in jax.tree.leaves(made) for size in leaf.shape]
+    assert model.identity is not None
+    called = name.partition(":")[0]
+    assert model.identity["class"] == called.replace("pair", "functions")
 
 
 def test_a_factory_is_given_numbers_and_truth_values(nets: Path) -> None:
@@ -237,8 +248,10 @@ def test_a_factory_may_take_the_precision(nets: Path) -> None:
         ("no.such:make", "importing no.such failed: ModuleNotFoundError"),
         ("leaves.py:make", "importing leaves.py failed: SystemExit: bye"),
         ("nets.py:fails", "calling fails failed: ValueError: no way"),
-        ("nets.py:number", "must be an instance of a flax.linen.Module, not int"),
-        ("nets.py:unbuilt", "a flax.linen.Module, not the class Net"),
+        ("nets.py:number", "must be an instance of a flax.linen.Module, .* not int"),
+        ("nets.py:unbuilt", "init and apply; not the class Net"),
+        ("nets.py:unmade", "holds weights already, and each member needs its own"),
+        ("nets.py:Module:rngs=3", "no key rngs; nets.py:Module takes width"),
         ("nets.py:Net:depth=3", "no key depth; nets.py:Net takes width, rate"),
         ("nets.py:fails:a=1", "no key a; nets.py:fails takes none"),
         ("nets.py:make:classes=3", "no key classes; nets.py:make takes width"),
@@ -249,7 +262,7 @@ def test_a_factory_may_take_the_precision(nets: Path) -> None:
         ("nets.py:Empty", "must be float32, and at least one; they are none"),
         ("nets.py:Half", "must be float32, and at least one; they are bfloat16"),
         ("nets.py:Needy", "at most one of training, train, deterministic; it takes"),
-        ("nets.py:Noisy", "module's call on inputs .2 8 8 1. failed: InvalidRngError"),
+        ("nets.py:Noisy", "network's call on inputs .2 8 8 1. failed: InvalidRngError"),
         ("Net@0f3a5c77", r"given from Python; give it again, as jo.train\(model="),
     ],
 )
@@ -272,5 +285,5 @@ def test_batch_statistics_must_keep_their_shape() -> None:
                 kept.value = jnp.zeros(4)
             return x
 
-    with pytest.raises(RequestError, match="batch_stats must keep their shapes"):
+    with pytest.raises(RequestError, match="state must keep its shapes"):
         function(Grows())

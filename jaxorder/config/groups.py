@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from jaxorder.config.optimizers import check_optimizer
 from jaxorder.config.probes import parse_probes
 from jaxorder.config.snapshots import parse_snapshots
 from jaxorder.config.vary import parse_vary
@@ -11,7 +12,6 @@ from jaxorder.errors import RequestError, given
 from jaxorder.options import Checked, data_bytes, number, option, options, whole
 from jaxorder.spec import parse_spec
 
-Optimizer = Literal["sgd", "momentum", "adam", "adamw"]
 Schedule = Literal["constant", "cosine", "step", "warmup_cosine"]
 Precision = Literal["float32", "bfloat16"]
 Order = Literal["member", "shared"]
@@ -33,8 +33,11 @@ class TrainingOptions(Checked):
     epochs: int = option(
         "Passes through the training examples.", default=30, check=COUNT
     )
-    optimizer: Optimizer | None = option(
-        "Update rule (else the architecture's).", default=None
+    optimizer: str | None = option(
+        "Update rule: sgd, momentum, adam, adamw, or one of optax's, as "
+        "optax:lion:b1=0.95 (else the architecture's).",
+        default=None,
+        check=check_optimizer,
     )
     learning_rate: float | None = option(
         "Largest of the schedule (else the architecture's).",

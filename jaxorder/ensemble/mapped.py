@@ -52,7 +52,8 @@ class Ensemble:
         devices: Devices,
         window: int | None = None,
     ) -> None:
-        recipe = replace(recipe, model=packed_model(recipe.model))
+        if recipe.elementwise:
+            recipe = replace(recipe, model=packed_model(recipe.model))
         self._recipe = recipe
         self._config = config
         self._plan = plan

@@ -16,6 +16,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PyTree, Shaped
 
 from jaxorder.ensemble.augment import augmented
+from jaxorder.ensemble.optax_rules import updated
 from jaxorder.ensemble.optimizer import Rule
 from jaxorder.members.traits import Traits
 from jaxorder.models import Model
@@ -26,13 +27,14 @@ class MemberState(NamedTuple):
 
     Attributes:
         params: The network's parameters.
-        statistics: Running statistics of batch normalisation; empty without.
+        statistics: What the network keeps beside its parameters, such as running
+            statistics of batch normalisation; empty without.
         optimizer: Optax's state, the count of steps included.
         finite: Whether every loss so far was finite.
     """
 
     params: PyTree[Float[Array, "..."]]
-    statistics: PyTree[Float[Array, "..."]]
+    statistics: PyTree[Shaped[Array, "..."]]
     optimizer: PyTree
     finite: Bool[Array, "*member"]
 
@@ -95,6 +97,9 @@ class Recipe:
         quantities: What to return of each example beside its prediction.
         augment: Random changes to training images.
         label_smoothing: Share of each label spread over all classes.
+        elementwise: Whether the rule updates each parameter by its own gradient alone,
+            wherever it lies; vectors may then lie in one.
+        optimizer_identity: What tells an optimiser given as an object from others.
     """
 
     model: Model
@@ -106,6 +111,8 @@ class Recipe:
     quantities: tuple[str, ...] = ()
     augment: tuple[str, ...] = ()
     label_smoothing: float = 0.0
+    elementwise: bool = True
+    optimizer_identity: Mapping[str, str] | None = None
 
     @property
     def steps_per_epoch(self) -> int:
@@ -254,8 +261,10 @@ def train_step(
 
     with_statistics = jax.value_and_grad(mean_loss, has_aux=True)
     (loss, statistics), gradient = with_statistics(state.params)
-    updates, optimizer = _rule(recipe, traits).update(
-        gradient, state.optimizer, state.params
+    updates, optimizer = updated(
+        *(_rule(recipe, traits), gradient, state.optimizer, state.params),
+        loss_of=lambda params: mean_loss(params)[0],
+        loss=loss,
     )
     params = optax.apply_updates(state.params, updates)
     finite = state.finite & jnp.isfinite(loss)

@@ -6,6 +6,8 @@ from typing import Any
 import optax
 
 from jaxorder.config import RunConfig
+from jaxorder.ensemble import optax_rules
+from jaxorder.ensemble.optax_rules import RATE
 
 WARMUP = 0.05  # share of the steps over which warmup_cosine rises
 DROPS = (0.5, 0.75)  # shares of the steps after which "step" divides by ten
@@ -39,12 +41,15 @@ def schedule(name: str, peak: float, steps: int) -> optax.Schedule:
     return optax.constant_schedule(peak)
 
 
-def optimizer(config: RunConfig, steps: int) -> Rule:
+def optimizer(
+    config: RunConfig, steps: int, own: optax.GradientTransformation | None = None
+) -> Rule:
     """Return what makes the update rule of each member.
 
     Args:
         config: Options with the architecture's defaults filled in.
         steps: Steps of the whole training, of the member that has most examples.
+        own: The rule of all members, where it was given as an object.
 
     Returns:
         Function of a member's own values and its pace to an optax transformation.
@@ -52,8 +57,16 @@ def optimizer(config: RunConfig, steps: int) -> Rule:
         decoupled from it with adamw.
     """
 
+    spec = optax_rules.named(config)
+
     def rule(values: Mapping[str, Any], pace: Any) -> optax.GradientTransformation:
-        rate = _paced(config, steps, values.get("learning_rate"), pace)
+        if own is not None:
+            return own
+        if spec is not None:
+            has_rate = RATE in values or config.learning_rate is not None
+            rate = _paced(config, steps, values.get(RATE), pace) if has_rate else None
+            return optax_rules.named_rule(config, spec, rate, values)
+        rate = _paced(config, steps, values.get(RATE), pace)
         momentum = values.get("momentum", config.momentum)
         return _rule(config, rate, momentum, values.get("weight_decay"))
 

@@ -1,14 +1,13 @@
 """Architectures: the only place that knows Flax."""
 
+from jaxorder.models.linen import from_module
+from jaxorder.models.model import Inputs, Model
 from jaxorder.models.own import is_object, object_name
 from jaxorder.models.registry import (
     ARCHITECTURES,
-    Inputs,
-    Model,
     architecture,
     build,
     forward_flops,
-    from_module,
     layer_flops,
     options_text,
     parameter_count,

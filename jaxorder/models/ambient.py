@@ -4,8 +4,9 @@ Linen modules are called with inputs and a mode, in the middle of Linen's own co
 of the user's; what the plan and the member decide about a layer deep inside cannot be
 handed through these calls. So four things are ambient, here and nowhere else. They are
 read while a function is traced, never while it runs, and each is set by a block around
-the trace alone. A fifth is a field: `own.py` sets how a layer of Linen's convolves,
-since Linen offers a field for that and freezes it once the layer is made.
+the trace alone. A fifth is a field: `linen.py` sets how a layer of Linen's convolves,
+since Linen offers a field for that and freezes it once the layer is made; `nnx.py` sets
+that of NNX's, of modules that are merged for one call.
 """
 
 from collections.abc import Callable, Iterator

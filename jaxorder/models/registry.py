@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import flax.linen as nn
 import jax
@@ -10,68 +10,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr
 from jax.typing import DTypeLike
-from jaxtyping import Array, Bool, Float, Key, PyTree, Shaped
 
 from jaxorder.errors import RequestError, given
 from jaxorder.models import own
 from jaxorder.models.alexnet import AlexNet
-from jaxorder.models.ambient import Initializer, traced_with
+from jaxorder.models.ambient import Initializer
 from jaxorder.models.densenet import DenseNet
+from jaxorder.models.identity import programs_in
 from jaxorder.models.layers import (
     ACTIVATIONS,
     INITIALIZERS,
     Activation,
 )
+from jaxorder.models.linen import from_module
 from jaxorder.models.mlp import MLP
+from jaxorder.models.model import Inputs, Model
 from jaxorder.models.norm import GROUPS, Norm
 from jaxorder.models.resnet import ResNet
 from jaxorder.models.text import BagOfEmbeddings, BiLSTMAttention
 from jaxorder.models.vgg import VGG19, StVGG
 from jaxorder.spec import Spec, parse_model, unknown
 
-AnyArray = Array | np.ndarray
-Factory = Callable[[Spec, "Inputs", int, DTypeLike], nn.Module]
+Factory = Callable[[Spec, Inputs, int, DTypeLike], Any]
 NORMS: dict[str, Norm] = {name: name for name in get_args(Norm)}
-Parameters = PyTree[Float[AnyArray, "..."]]
-
-
-class Inputs(NamedTuple):
-    """What one input of a network is.
-
-    Attributes:
-        shape: [height, width, channel], [feature] or [token].
-        vocabulary: Number of words that tokens stand for; 0: the inputs are numbers.
-    """
-
-    shape: tuple[int, ...]
-    vocabulary: int = 0
-
-    def of(self, examples: int) -> jax.ShapeDtypeStruct:
-        """Return the shape and type of some inputs."""
-        kind = np.int32 if self.vocabulary else np.float32
-        return jax.ShapeDtypeStruct((examples, *self.shape), kind)
-
-
-class Model(NamedTuple):
-    """One member's network as pure functions.
-
-    Attributes:
-        init: Key to parameters and statistics; these are empty but with batch
-            normalisation.
-        logits: Parameters, statistics and inputs [example *input] to logits [example
-            class] in float32: evaluation, nothing is dropped.
-        train: The same with a key for dropout and which examples are real (the others
-            fill up a batch) to logits and new statistics; with `dropout`, of a network
-            that was built for several shares, the share to drop.
-        inputs: What it takes.
-        identity: What tells a module of the user's own from others; else None.
-    """
-
-    init: Callable[[Key[Array, ""]], tuple[Parameters, Parameters]]
-    logits: Callable[..., Float[Array, "example class"]]
-    train: Callable[..., tuple[Float[Array, "example class"], Parameters]]
-    inputs: Inputs
-    identity: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -325,7 +286,7 @@ def architecture(text: str) -> Architecture:
     """
     spec = parse_model(text)
     if own.is_own(text):
-        return Architecture("a module of the user's own", spec.values, ADAM, _named)
+        return Architecture("a network of the user's own", spec.values, ADAM, _own)
     if spec.name not in ARCHITECTURES:
         raise RequestError(unknown("model", spec.asked, spec.name, ARCHITECTURES))
     known = ARCHITECTURES[spec.name]
@@ -333,15 +294,19 @@ def architecture(text: str) -> Architecture:
     return known
 
 
-def _named(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> nn.Module:
-    """Return the module that a factory of the user's makes."""
-    available = {
+def _own(keys: Spec, inputs: Inputs, classes: int, dtype: DTypeLike) -> Any:
+    """Return the network that a factory of the user's makes."""
+    return own.load(keys, _available(inputs, classes, dtype))
+
+
+def _available(inputs: Inputs, classes: int, dtype: DTypeLike) -> dict[str, Any]:
+    """Return what a factory of the user's may ask for by name."""
+    return {
         "classes": classes,
         "inputs": inputs.shape,
         "vocabulary": inputs.vocabulary,
-        "dtype": dtype,
+        "dtype": jnp.dtype(dtype),
     }
-    return own.load(keys, available)
 
 
 def build(
@@ -350,7 +315,7 @@ def build(
     classes: int,
     precision: str = "float32",
     shares: Sequence[float] = (),
-    module: nn.Module | None = None,
+    module: Any = None,
 ) -> Model:
     """Return a model string's network.
 
@@ -361,7 +326,7 @@ def build(
         precision: `float32` or `bfloat16`, of the computation; parameters and logits
             are float32.
         shares: Values of the key `dropout`, where members differ in it.
-        module: The module, where it is given as an object.
+        module: The network, where it is given as an object: as `jo.train` takes it.
 
     Returns:
         The network as pure functions.
@@ -373,7 +338,7 @@ def build(
     if own.is_own(text) or module is not None:
         if shares:
             raise RequestError(
-                f"{given('vary', 'dropout')}: {text} is a module of the user's own, "
+                f"{given('vary', 'dropout')}: {text} is a network of the user's own, "
                 "whose dropout is its own affair; vary another option"
             )
         return _build_own(text, inputs, classes, precision, module)
@@ -394,94 +359,19 @@ def build(
 
 
 def _build_own(
-    text: str, inputs: Inputs, classes: int, precision: str, module: nn.Module | None
+    text: str, inputs: Inputs, classes: int, precision: str, module: Any
 ) -> Model:
-    """Return the user's own module, checked, as functions."""
+    """Return the user's own network, checked, as functions."""
     keys = parse_model(text)
-    asked = keys.asked
-    _check_given(asked, text, module)
+    own.check_given(keys.asked, text, module)
+    available = _available(inputs, classes, precision)
     if module is None:
-        module = _named(keys, inputs, classes, jnp.dtype(precision))
-    elif precision != "float32":
-        raise RequestError(
-            f"{given('precision', precision)}: {text} computes in the types it was "
-            "made with; leave the option out and give the module its own"
-        )
-    model = from_module(own.Called(asked, module), inputs)
-    own.check(asked, model, classes)
+        module = own.load(keys, available)
+    else:
+        module = own.completed(text, module, available)
+    model = own.functions(keys.asked, module, inputs)
+    own.check(keys.asked, model, classes)
     return model._replace(identity=own.identity(module, model))
-
-
-def _check_given(asked: str, text: str, module: nn.Module | None) -> None:
-    """Refuse an object's name without the object, and an object of another name."""
-    if own.is_object(text) and module is None:
-        raise RequestError(
-            f"{asked}: a module that was given from Python; give it again, as "
-            "jo.train(model=...) or jo.resume(path, model=...)"
-        )
-    if module is not None and own.object_name(module) != text:
-        raise RequestError(
-            f"{asked}: not the module given, which is {own.object_name(module)}; give "
-            "the one of that name, or none where the run has a name of its own"
-        )
-
-
-def from_module(
-    module: nn.Module | own.Called,
-    inputs: Inputs,
-    init: Initializer | None = None,
-    dropout: float = 0.0,
-) -> Model:
-    """Return a Linen module, called with inputs and `training`, as functions.
-
-    Args:
-        module: With parameters, and batch statistics if it has them.
-        inputs: What it takes.
-        init: Initialises the kernels; None leaves each layer its own.
-        dropout: Share that its layers' shares are for, where members differ in it.
-    """
-    usual = dropout
-    one = inputs.of(1)
-
-    def begin(key: Key[Array, ""]) -> tuple[Parameters, Parameters]:
-        zeros = jnp.zeros(one.shape, one.dtype)
-        with traced_with(initializer=init):
-            made = module.init({"params": key}, zeros, training=False)
-        return made.get("params", {}), made.get("batch_stats", {})
-
-    def logits(
-        params: Parameters,
-        statistics: Parameters,
-        inputs: Shaped[AnyArray, "example *input"],
-    ) -> Float[Array, "example class"]:
-        variables = _variables(params, statistics)
-        outputs = module.apply(variables, jnp.asarray(inputs), training=False)
-        return jnp.asarray(outputs, jnp.float32)
-
-    def train(
-        params: Parameters,
-        statistics: Parameters,
-        inputs: Shaped[AnyArray, "example *input"],
-        key: Key[Array, ""],
-        real: Bool[AnyArray, "example"] | None = None,
-        dropout: Float[Array, ""] | None = None,
-    ) -> tuple[Float[Array, "example class"], Parameters]:
-        relative = None if dropout is None else dropout / usual
-        with traced_with(real=real, dropout=relative):
-            outputs, changed = module.apply(
-                _variables(params, statistics),
-                jnp.asarray(inputs),
-                training=True,
-                rngs={"dropout": key},
-                mutable=["batch_stats"],
-            )
-        return jnp.asarray(outputs, jnp.float32), changed.get("batch_stats", {})
-
-    return Model(begin, logits, train, inputs)
-
-
-def _variables(params: Parameters, statistics: Parameters) -> dict[str, Any]:
-    return {"params": params} | ({"batch_stats": statistics} if statistics else {})
 
 
 def parameter_count(model: Model) -> int:
@@ -517,7 +407,7 @@ def _flops(jaxpr: Jaxpr) -> Iterator[float]:
             out: Any = equation.outvars[0].aval
             yield 2.0 * float(np.prod(out.shape)) * _summed(name, equation)
         else:
-            yield from (f for inner in own.programs_in(params) for f in _flops(inner))
+            yield from (f for inner in programs_in(params) for f in _flops(inner))
 
 
 def _summed(name: str, equation: Any) -> float:

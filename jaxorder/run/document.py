@@ -112,6 +112,7 @@ class RunDocument:
         kind: What the members are, `network` or `learner`.
         members_differ: What sets learners apart, in words.
         module: What tells a network of the user's own from others.
+        optimizer: What tells an optimiser that was given as an object from others.
         label_vectors: Number of the vectors of labels that members cycle over.
         grown: Numbers of members that the run had before it was grown.
         room: Members that the record has room for; None: all.
@@ -136,6 +137,7 @@ class RunDocument:
     kind: str = "network"
     members_differ: str = ""
     module: Mapping[str, str] | None = None
+    optimizer: Mapping[str, str] | None = None
     label_vectors: int = 0
     grown: tuple[int, ...] = ()
     room: int | None = None

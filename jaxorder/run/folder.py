@@ -273,7 +273,7 @@ class Run:
             inputs: [example *input], as `run.config.load()` has them, before they are
                 standardised.
             step: A step of which a checkpoint was kept; None: the last.
-            model: The Linen module, where the run's was given as an object.
+            model: The network, where the run's was given as an object.
 
         Returns:
             float32 [member, example, class]; of members that diverged not finite.

@@ -1,5 +1,6 @@
 """A run of networks: what it will do, worked out and checked, and the doing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +12,9 @@ from jaxtyping import Int
 
 from jaxorder import record
 from jaxorder.config import RunConfig, snapshot_steps
+from jaxorder.config.optimizers import OPTIMIZERS, is_object
 from jaxorder.data.laid_out import LaidOut
-from jaxorder.ensemble import member
+from jaxorder.ensemble import member, optax_rules
 from jaxorder.ensemble.devices import Devices, cores, device_kind, matmul_precision
 from jaxorder.ensemble.mapped import Ensemble
 from jaxorder.ensemble.member import Examples, Recipe
@@ -29,6 +31,7 @@ from jaxorder.run.arrange import Arrangement, arrange
 from jaxorder.run.block import BlockTraining, kept_steps
 from jaxorder.run.interruption import Interruption
 from jaxorder.run.layout import LabelVectors, layout
+from jaxorder.run.objects import NAMED, Objects
 from jaxorder.run.work import Work
 
 MOST_STEPS = 2**16 - 1  # an epoch: the product of two such numbers fits 32 bits
@@ -146,6 +149,7 @@ class NetworkWork(Work):
         return {
             "model_keys": options_text(self.config.model),
             "module": None if identity is None else dict(identity),
+            "optimizer": self.recipe.optimizer_identity,
             "parameters": parameter_count(self.recipe.model),
             "plan": self.plan.to_json(),
             "label_vectors": 0 if vectors is None else len(vectors),
@@ -324,7 +328,7 @@ def prepare(
     devices: Devices,
     *,
     label_vectors: LabelVectors | None = None,
-    module: Any = None,
+    objects: Objects = NAMED,
     grown: tuple[int, ...] = (),
     plan: Plan | None = None,
     done: int | None = None,
@@ -336,7 +340,7 @@ def prepare(
         data: Loaded as asked.
         devices: Devices there are.
         label_vectors: Labels of the training examples, over which members cycle.
-        module: The network, where it is a Linen module given as an object.
+        objects: What was given as objects.
         grown: Numbers of members that the run had before it was grown.
         plan: Plan to keep to, when going on with a run.
         done: Members of it that are on disk in whole.
@@ -347,9 +351,10 @@ def prepare(
     Raises:
         RequestError: Where model and data do not fit.
     """
-    config = config.with_defaults(architecture(config.model).training)
+    _check_optimizer(config, objects)
+    config = config.with_defaults(_defaults(config))
     check_variation(config)
-    recipe = _recipe(config, data, module)
+    recipe = _recipe(config, data, objects)
     if label_vectors is None and recipe.model.identity is None:
         check_alike(config)
     arrangement = arrange(data, config, devices, label_vectors)
@@ -368,7 +373,31 @@ def prepare(
     )
 
 
-def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
+def _defaults(config: RunConfig) -> Mapping[str, Any]:
+    """Return the architecture's options of training, as far as they suit."""
+    defaults = architecture(config.model).training
+    if config.optimizer is None or config.optimizer in OPTIMIZERS:
+        return defaults
+    # of optax's it is asked for, unless they have one of their own
+    return {k: v for k, v in defaults.items() if k != "learning_rate"}
+
+
+def _check_optimizer(config: RunConfig, objects: Objects) -> None:
+    """Refuse an optimiser that lacks its object, is another, or its options."""
+    asked, own = given("optimizer", config.optimizer), objects.optimizer
+    if is_object(config.optimizer) and own is None:
+        raise RequestError(
+            f"{asked}: an optimizer that was given from Python; give it again, as "
+            "jo.train(optimizer=...) or jo.resume(path, optimizer=...)"
+        )
+    if own is not None and not is_object(config.optimizer):
+        raise RequestError(
+            f"{asked}: has a name; give no optimizer, which would be another"
+        )
+    optax_rules.check_asked(config)
+
+
+def _recipe(config: RunConfig, data: LaidOut, objects: Objects) -> Recipe:
     dataset = data.dataset
     inputs = Inputs(dataset.input_shape, len(dataset.vocabulary))
     if config.augment and len(inputs.shape) != 3:
@@ -381,7 +410,7 @@ def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
         dataset.num_classes,
         config.precision,
         config.varied.get("dropout", ()),
-        module=module,
+        module=objects.model,
     )
     most = most_examples(config, data.pool)
     assert config.batch_size is not None
@@ -394,9 +423,17 @@ def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
             f"with more and fewer examples take at most {MOST_STEPS:,}; give larger "
             "batches"
         )
+    own = objects.optimizer
+    rule = optimizer(config, per_epoch * config.epochs, own)
+    elementwise = config.optimizer in OPTIMIZERS
+    if not elementwise:
+        varied = option_traits(config, 0, 1).values
+        values = {name: jnp.asarray(each[0]) for name, each in varied.items()}
+        asked = given("optimizer", config.optimizer)
+        optax_rules.check_runs(asked, lambda: rule(values, 1), model)
     return Recipe(
         model,
-        optimizer(config, per_epoch * config.epochs),
+        rule,
         pool=data.pool,
         train_examples=most,
         batch_size=batch_size,
@@ -404,6 +441,8 @@ def _recipe(config: RunConfig, data: LaidOut, module: Any) -> Recipe:
         quantities=tuple(config.record),
         augment=tuple(config.augment),
         label_smoothing=config.label_smoothing,
+        elementwise=elementwise,
+        optimizer_identity=None if own is None else optax_rules.identity(own, model),
     )
 
 
@@ -418,7 +457,8 @@ def check_variation(config: RunConfig) -> None:
             f"{given('resample', 'features')}: {config.model} is a network, which sees "
             f"all features; networks take {given('resample', 'bootstrap')}"
         )
-    if "momentum" in config.varied and config.optimizer != "momentum":
+    named = optax_rules.named(config)  # which say themselves what they take
+    if "momentum" in config.varied and not named and config.optimizer != "momentum":
         raise RequestError(
             f"{given('vary', 'momentum')}: {config.model} is trained by "
             f"{config.optimizer}, which has none; give "

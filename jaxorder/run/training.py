@@ -20,6 +20,7 @@ from jaxorder.data import DataOptions, Dataset
 from jaxorder.data.further import Further, Known, further, named_split
 from jaxorder.data.laid_out import LaidOut
 from jaxorder.ensemble.devices import spread_over_cores
+from jaxorder.ensemble.optax_rules import object_name as optimizer_name
 from jaxorder.ensemble.planner import Measure
 from jaxorder.errors import Interrupted, RequestError, call, given
 from jaxorder.files import lock, new_folder
@@ -31,6 +32,7 @@ from jaxorder.run.execution import begin, execute
 from jaxorder.run.folder import Run, is_run
 from jaxorder.run.growth import check_growth, describe_growth
 from jaxorder.run.layout import LabelVectors
+from jaxorder.run.objects import NAMED, Objects
 from jaxorder.run.room import check_room, long_warning
 from jaxorder.run.study import Study, is_study, open_runs, refuse_existing, write_study
 from jaxorder.run.work import Work
@@ -46,6 +48,7 @@ def train(
     data: str | Dataset | None = None,
     labels: np.ndarray | None = None,
     model: Any = None,
+    optimizer: Any = None,
     watch: Watcher = UNWATCHED,
     **options: Any,
 ) -> Run:
@@ -54,13 +57,13 @@ def train(
     For what it takes, returns and raises see `jaxorder.api.train`, which shows the
     progress; here `watch` is told it.
     """
-    dataset, module = data if isinstance(data, Dataset) else None, None
+    dataset, objects = data if isinstance(data, Dataset) else None, NAMED
     if config is None:
         name = data.name if isinstance(data, Dataset) else data or ""
         refuse_unknown(options)
-        module, model = _named_module(model)
-        config = RunConfig(data=name, model=model, **options)
-    elif options or isinstance(data, str) or model is not None:
+        named, objects = _named(model, optimizer)
+        config = RunConfig(data=name, **named, **options)
+    elif options or isinstance(data, str) or (model, optimizer) != (None, None):
         raise RequestError("train takes a config or options, not both")
     out, watch = Path(out), watching(watch)
     refuse_existing(out)
@@ -68,7 +71,7 @@ def train(
     laid_out = _Loader(watch, dataset).laid_out(config)
     vectors = None if labels is None else check_vectors(labels, laid_out.dataset)
     (work,) = _ready(
-        [new_work(config, laid_out, devices, vectors, module)], "if long", watch, out
+        [new_work(config, laid_out, devices, vectors, objects)], "if long", watch, out
     )
     with _resumable(out):
         return begin(out, work, watch)
@@ -96,15 +99,20 @@ def check_vectors(labels: np.ndarray, dataset: Dataset) -> LabelVectors:
     return found.astype(np.int32)
 
 
-def _named_module(model: Any) -> tuple[Any, str]:
-    """Return a module given as an object, if it is one, and the model string."""
+def _named(model: Any, optimizer: Any) -> tuple[dict[str, Any], Objects]:
+    """Return what model and optimiser are called, and those that are objects."""
     if model is None:
         raise RequestError(
-            f"{given('model')}: give a model string or a flax.linen.Module"
+            f"{given('model')}: give a model string or a network of your own"
         )
-    if isinstance(model, str):
-        return None, model
-    return model, object_name(model)
+    names, objects = {"model": model, "optimizer": optimizer}, NAMED
+    if not isinstance(model, str):
+        names["model"] = object_name(model)
+        objects = objects._replace(model=model)
+    if not (optimizer is None or isinstance(optimizer, str)):
+        names["optimizer"] = optimizer_name(optimizer)
+        objects = objects._replace(optimizer=optimizer)
+    return names, objects
 
 
 # ---- studies
@@ -243,6 +251,7 @@ def resume(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     watch: Watcher = UNWATCHED,
 ) -> list[Run]:
     """Go on with a study or a run where it stopped; nothing to do is no error.
@@ -251,19 +260,24 @@ def resume(
     progress; here `watch` is told it.
     """
     path, watch = Path(path), watching(watch)
+    objects = Objects(model, optimizer)
     with _resumable(path):
         if not is_study(path):
             asked = {run.path: run.config for run in open_runs(path)}
-            return _go_on(asked, data, model, watch)
-        if model is not None:
-            raise RequestError(f"{path}: a study; give model for one of its runs")
+            return _go_on(asked, data, objects, watch)
+        if objects != NAMED:
+            part = "optimizer" if model is None else "model"
+            raise RequestError(f"{path}: a study; give {part} for one of its runs")
         study = Study(path)
         configs = zip(study.folders.values(), study.config.runs, strict=True)
-        return _go_on(dict(configs), data, None, watch)
+        return _go_on(dict(configs), data, NAMED, watch)
 
 
 def _go_on(
-    asked: Mapping[Path, RunConfig], data: Dataset | None, model: Any, watch: Watch
+    asked: Mapping[Path, RunConfig],
+    data: Dataset | None,
+    objects: Objects,
+    watch: Watch,
 ) -> list[Run]:
     """Train what is left of runs, begun or not, in their order."""
     begun = {folder: Run(folder) for folder in asked if is_run(folder)}
@@ -275,7 +289,7 @@ def _go_on(
         devices = spread_over_cores(members, planned_devices([*begun.values()]))
         loader = _Loader(watch, data)
         works = [
-            work_left(run, loader.laid_out(run.config), devices, module=model)
+            work_left(run, loader.laid_out(run.config), devices, objects=objects)
             if (run := begun.get(folder))
             else new_work(asked[folder], loader.laid_out(asked[folder]), devices)
             for folder in left
@@ -293,6 +307,7 @@ def grow(
     *,
     data: Dataset | None = None,
     model: Any = None,
+    optimizer: Any = None,
     watch: Watcher = UNWATCHED,
 ) -> list[Run]:
     """Add members to a run, or to each run of a study; those there stay as they are.
@@ -307,8 +322,9 @@ def grow(
         check_growth(run, members)
     devices = spread_over_cores(members, planned_devices(runs))
     loader = _Loader(watch, data)
+    objects = Objects(model, optimizer)
     works = [
-        work_left(run, loader.laid_out(run.config), devices, members, model)
+        work_left(run, loader.laid_out(run.config), devices, members, objects)
         for run in runs
     ]
     ready = _ready(works, "if long", watch, path)

@@ -1,7 +1,7 @@
 """The kinds of members that there are, and the works of runs of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from jaxorder import record
 from jaxorder.config import RunConfig
@@ -14,6 +14,7 @@ from jaxorder.run import learners, networks
 from jaxorder.run.folder import Run
 from jaxorder.run.growth import grown_before, with_members
 from jaxorder.run.layout import LABEL_VECTORS, LabelVectors
+from jaxorder.run.objects import NAMED, Objects
 from jaxorder.run.work import Work
 
 
@@ -22,7 +23,7 @@ def new_work(
     data: LaidOut,
     devices: Devices,
     label_vectors: LabelVectors | None = None,
-    module: Any = None,
+    objects: Objects = NAMED,
 ) -> Work:
     """Work out what a new run will do.
 
@@ -31,14 +32,14 @@ def new_work(
         data: Loaded as asked.
         devices: Devices there are.
         label_vectors: Labels of the training examples, over which members cycle.
-        module: The network, where it is a Linen module given as an object.
+        objects: What was given as objects.
 
     Raises:
         RequestError: Where it cannot be done.
     """
     if not is_learner(config.model):
         return networks.prepare(
-            config, data, devices, label_vectors=label_vectors, module=module
+            config, data, devices, label_vectors=label_vectors, objects=objects
         )
     if label_vectors is not None:
         raise RequestError(
@@ -53,7 +54,7 @@ def work_left(
     data: LaidOut,
     devices: Devices,
     members: int | None = None,
-    module: Any = None,
+    objects: Objects = NAMED,
 ) -> Work:
     """Work out what is left of a run, under the plan that it was begun with.
 
@@ -62,11 +63,11 @@ def work_left(
         data: Loaded as it says.
         devices: Devices there are.
         members: Members to grow it to; None: as many as it has.
-        module: Its network, where that was given as an object.
+        objects: What was given as objects.
 
     Raises:
-        RequestError: Where the data or a network of the user's own are others than it
-            was begun with.
+        RequestError: Where the data, a network or an optimiser of the user's own are
+            others than it was begun with.
     """
     _check_data(run, data)
     config = with_members(run, members)
@@ -78,12 +79,14 @@ def work_left(
         data,
         devices,
         label_vectors=_label_vectors(run),
-        module=module,
+        objects=objects,
         grown=grown_before(run, members),
         plan=Plan.from_json(run.document.plan),
         done=done,
     )
-    _check_module(run, work)
+    recipe, document = work.recipe, run.document
+    _check_same(run, work, "model", document.module, recipe.model.identity)
+    _check_same(run, work, "optimizer", document.optimizer, recipe.optimizer_identity)
     return work
 
 
@@ -122,17 +125,23 @@ def _check_data(run: Run, data: LaidOut) -> None:
             )
 
 
-def _check_module(run: Run, work: networks.NetworkWork) -> None:
-    """Refuse a network of the user's own that is not the one a run was begun with."""
-    then, now = run.document.module, work.recipe.model.identity
+def _check_same(
+    run: Run,
+    work: networks.NetworkWork,
+    part: str,
+    then: Mapping[str, str] | None,
+    now: Mapping[str, str] | None,
+) -> None:
+    """Refuse a part of the user's own that is not the one a run was begun with."""
     if then is None or now is None:
         return
-    # other versions trace the same network to other operations
+    what = {"model": "network"}.get(part, part)
+    # other versions trace the same part to other operations
     same_versions = run.document.versions == work.versions
     for key in ("digest", *(["program"] if same_versions else [])):
         if then[key] != now[key]:
             raise RequestError(
-                f"{given('model', run.config.model)}: not the module that {run.path} "
-                f"was begun with ({key} {now[key][:12]} instead of {then[key][:12]}); "
-                "restore that"
+                f"{given(part, getattr(run.config, part))}: not the {what} that "
+                f"{run.path} was begun with ({key} {now[key][:12]} instead of "
+                f"{then[key][:12]}); restore that"
             )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from jaxorder import record
 from jaxorder.analysis.numbers import RunNumbers
+from jaxorder.config.optimizers import is_object
 from jaxorder.progress.wording import duration
 from jaxorder.report.blocks import Block, Notes, Section, Table
 from jaxorder.report.figures.canvas import Look
@@ -135,6 +136,8 @@ def _optimizer(run: RunNumbers) -> str:
 
 def _rate(run: RunNumbers) -> str:
     config = run.run.config
+    if is_object(config.optimizer):
+        return "the optimizer's own"
     rate = "default" if config.learning_rate is None else f"{config.learning_rate:g}"
     return f"{rate}, {config.schedule}"
 
