@@ -1,6 +1,7 @@
 """What the members of a run, as they were kept at a step, say of any inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -44,20 +45,56 @@ def logits(
     Raises:
         RequestError: Where no such checkpoint was kept, or the inputs do not fit.
     """
-    at = _step(run, step)
+    return evaluated(run, inputs, step, lambda net, *member: net.logits(*member), model)
+
+
+def evaluated(
+    run: Run,
+    inputs: Shaped[Any, "example *input"],
+    step: int | None,
+    of_member: Callable[..., PyTree],
+    model: Any = None,
+) -> PyTree:
+    """Evaluate something of every kept member for inputs of one's own.
+
+    Args:
+        run: As for `logits`, and so the inputs, the step and the module.
+        inputs: Those.
+        step: That.
+        of_member: Network, a member's parameters and statistics, and standardised
+            inputs to arrays [example ...].
+        model: The Linen module.
+
+    Returns:
+        The arrays, with a leading member axis.
+
+    Raises:
+        RequestError: As for `logits`.
+    """
+    at = kept_step(run, step)
     shown = _as_trained(run, np.asarray(inputs))
     network, plan = _network(run, model), Plan.from_json(run.document.plan)
     with jax.enable_x64(False), pinned(run.config.precision):
         states = restore_networks(run.path, at)
-        of_all = jax.jit(lambda states, x: _of_members(network, plan, states, x))
+        of_one = partial(of_member, network)
+        of_all = jax.jit(lambda states, x: _of_members(of_one, plan, states, x))
         found = [
-            np.asarray(of_all(states, batch))[:, :real]
+            _without_padding(of_all(states, batch), real)
             for batch, real in _batches(shown, plan.evaluate_batch)
         ]
-    return np.concatenate(found, axis=1)
+    return jax.tree.map(lambda *parts: np.concatenate(parts, axis=1), *found)
 
 
-def _step(run: Run, step: int | None) -> int:
+def kept_step(run: Run, step: int | None = None) -> int:
+    """Return a step of which members may have been kept: the one given, or the last.
+
+    Args:
+        run: The run.
+        step: The step given.
+
+    Raises:
+        RequestError: Where members are none that are kept, or no checkpoint was.
+    """
     if run.kind != "network":
         raise RequestError(
             f"{run.path}: only networks are kept, its members are {run.kind}s; nothing "
@@ -107,11 +144,18 @@ def _network(run: Run, module: Any) -> Model:
 
 
 def _of_members(
-    model: Model, plan: Plan, states: PyTree, inputs: Shaped[Array, "example *input"]
-) -> Float[Array, "member example class"]:
+    of_one: Callable[..., PyTree],
+    plan: Plan,
+    states: PyTree,
+    inputs: Shaped[Array, "example *input"],
+) -> PyTree:
     """Evaluate one member after the other, by the convolution of the run's plan."""
     with traced_with(convolution=plan.evaluate.convolution):
-        return lax.map(lambda state: model.logits(*state, inputs), states)
+        return lax.map(lambda state: of_one(*state, inputs), states)
+
+
+def _without_padding(found: PyTree, real: int) -> PyTree:
+    return jax.tree.map(lambda values: np.asarray(values)[:, :real], found)
 
 
 def _batches(
