@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
+        HeldOutProbabilities,
         accessibility,
         bimodality,
         class_null,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Dataset",
+    "HeldOutProbabilities",
     "RequestError",
     "Run",
     "RunConfig",
@@ -102,6 +104,7 @@ __all__ = [
 ]
 
 _ANALYSIS = {
+    "HeldOutProbabilities",
     "accessibility",
     "bimodality",
     "class_null",

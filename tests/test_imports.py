@@ -48,7 +48,7 @@ NEEDS = {
     },
     "run.folder": {
         *("errors", "files", "notebook", "config", "record", "checkpoint"),
-        *("run.document", "run.prediction"),
+        *("run.document", "run.prediction", "run.gradients"),
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
@@ -62,6 +62,7 @@ LAZY = {
     # to open a run loads no JAX, to restore its parameters or predict by them does
     ("run.folder", "checkpoint"),
     ("run.folder", "run.prediction"),
+    ("run.folder", "run.gradients"),
     # only where data are loaded, not where they are asked for
     ("data.options", "data.sources"),
     # only a set that is not in the cache is read by it

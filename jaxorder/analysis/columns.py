@@ -215,10 +215,7 @@ class Column:
 
 HACOHEN = "after Hacohen et al. 2020"
 CARTOGRAPHY = "dataset cartography, Swayamdipta et al. 2020"
-FROZEN = (
-    "weights are frozen at snapshots, in evaluation mode; mean over members, of those "
-    "that saw the example where members saw different ones"
-)
+FROZEN = "frozen weights; mean over members"
 
 
 def _names(scored: Scored, classes: Shaped[np.ndarray, " example"]) -> np.ndarray:
@@ -293,7 +290,7 @@ COLUMNS: tuple[Column, ...] = (
         lambda s: held_out_accuracy(s.correct[-1], **s.seen),
         needs=("trained_on",),
         source="Jiang et al. 2021",
-        differs="from as many members as there are, not 2,000 a size",
+        differs="from as many members as there are",
     ),
     Column(
         "memorisation",
@@ -302,8 +299,8 @@ COLUMNS: tuple[Column, ...] = (
         lambda s: s.memorised.estimate,
         needs=("trained_on",),
         source="Feldman and Zhang 2020",
-        differs="any members that saw different examples, not 2,000 of 70% each; "
-        "compared within shares of the examples, where members differ in these",
+        differs="any members that saw different examples, compared within shares of "
+        "the examples where members differ in these",
     ),
     Column(
         "memorisation_error",

@@ -1,7 +1,7 @@
 """How likely a label is right, by what members that never saw the example say."""
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float, Int, Integer
 
 from jaxorder.analysis.inputs import Array, require
 
@@ -50,12 +50,13 @@ def label_quality(
     Example:
         >>> votes = np.array([[0.9, 0.1], [0.2, 0.8], [1.0, 0.0], [0.0, 1.0]])
         >>> label_quality(votes, np.array([0, 0, 0, 1])).round(2).tolist()
-        [0.99, 0.73, 1.0, 1.0]
+        [0.95, 0.47, 0.98, 0.98]
     """
-    shares = require("votes", votes, "biuf", "example class").astype(float)
-    given = require("label", label, "iu", "example").astype(int)
+    shares, given = _checked(votes, label)
     rows, classes = np.arange(len(given)), shares.shape[1]
-    own = shares[rows, given] if held_out is None else np.asarray(held_out, float)
+    own = shares[rows, given]
+    if held_out is not None:
+        own = _of_each("held_out", held_out, len(given))
     others = shares + 1 / len(given)
     others[rows, given] = 0
     others /= others.sum(axis=1, keepdims=True)
@@ -63,10 +64,35 @@ def label_quality(
     doubt = np.sum(others * mistaken[:, given].T, axis=1) / mistaken[given, given]
     odds = _log_odds(own, classes) - np.log(doubt)
     if trained is not None:
-        seen = np.asarray(trained, float)
+        seen = _of_each("trained", trained, len(given))
         more = TRAINED * _log_odds(np.nan_to_num(seen), classes)
         odds += np.where(np.isnan(seen), 0, more)
     return 1 / (1 + np.exp(-odds))
+
+
+def _checked(
+    votes: Array, label: Array
+) -> tuple[Float[np.ndarray, "example class"], Int[np.ndarray, " example"]]:
+    shares = require("votes", votes, "biuf", "example class").astype(float)
+    given = require("label", label, "iu", "example").astype(int)
+    classes = shares.shape[1]
+    _of_each("label", given, len(shares))
+    if given.min() < 0 or given.max() >= classes:
+        raise ValueError(
+            f"label: wanted classes 0 to {classes - 1}, got {given.min()} to "
+            f"{given.max()}"
+        )
+    return shares, given
+
+
+def _of_each(name: str, values: Array, examples: int) -> Float[np.ndarray, " example"]:
+    array = np.asarray(values, float)
+    if array.shape != (examples,):
+        raise ValueError(
+            f"{name}: wanted one for each of {examples} examples, got "
+            f"{array.shape[0] if array.ndim == 1 else array.shape}"
+        )
+    return array
 
 
 def _log_odds(
@@ -87,8 +113,9 @@ def mistaken_labels(
 
     Returns:
         float64 [true, given], rows of sum 1 and no 0: of the surest half of the
-        examples that are voted to be of a class, those with each label. What classes
-        have in common in both directions is spread evenly over all pairs.
+        examples that are voted to be of a class, those with each label. Only what one
+        direction has more than the other, by two standard errors at least, is of a
+        pair's own; the rest of both is spread evenly over all pairs.
     """
     counts, shares = _sure_counts(votes, label)
     back = np.minimum(shares, shares.T)

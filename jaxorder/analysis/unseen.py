@@ -161,7 +161,7 @@ def _mean(
 
 def _repeats(
     kept: xr.Dataset, out: Bool[np.ndarray, "member example"]
-) -> list[Int[np.ndarray, " member"]]:
+) -> list[Int[np.ndarray, " _"]]:
     """Group members so that each group left every example out at least once."""
     members = np.arange(len(out))
     if out.all():
