@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxorder.analysis import (
+        HeldOutProbabilities,
         accessibility,
         bimodality,
         class_null,
@@ -22,11 +23,15 @@ if TYPE_CHECKING:
         first_correct_snapshot,
         fleiss_kappa,
         held_out_accuracy,
+        held_out_probabilities,
+        label_issues,
+        label_quality,
         learned_snapshot,
         mean_pairwise_kappa,
         mean_pairwise_kappa_between,
         mean_tetrachoric,
         mean_tetrachoric_between,
+        memorisation,
         neighbour_consistency,
         pairwise_kappa,
         pairwise_kappa_between,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Dataset",
+    "HeldOutProbabilities",
     "RequestError",
     "Run",
     "RunConfig",
@@ -70,13 +76,17 @@ __all__ = [
     "from_predictions",
     "grow",
     "held_out_accuracy",
+    "held_out_probabilities",
     "join_scores",
+    "label_issues",
+    "label_quality",
     "learned_snapshot",
     "load",
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
     "mean_tetrachoric",
     "mean_tetrachoric_between",
+    "memorisation",
     "neighbour_consistency",
     "open_run",
     "open_runs",
@@ -94,6 +104,7 @@ __all__ = [
 ]
 
 _ANALYSIS = {
+    "HeldOutProbabilities",
     "accessibility",
     "bimodality",
     "class_null",
@@ -108,11 +119,15 @@ _ANALYSIS = {
     "first_correct_snapshot",
     "fleiss_kappa",
     "held_out_accuracy",
+    "held_out_probabilities",
+    "label_issues",
+    "label_quality",
     "learned_snapshot",
     "mean_pairwise_kappa",
     "mean_pairwise_kappa_between",
     "mean_tetrachoric",
     "mean_tetrachoric_between",
+    "memorisation",
     "neighbour_consistency",
     "pairwise_kappa",
     "pairwise_kappa_between",

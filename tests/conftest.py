@@ -1,9 +1,11 @@
 """What every test shares: checked shapes, the real data, one CPU device per core."""
 
+import importlib
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import pytest
@@ -33,6 +35,15 @@ def real_data() -> Path:
         missing = f"no real data in {DATA} (set JAXORDER_TEST_DATA)"
         (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
     return DATA
+
+
+def cleanlab_rank() -> Any:
+    """Return cleanlab's scores, or skip; CI must not skip unawares."""
+    try:
+        return importlib.import_module("cleanlab.rank")
+    except ImportError:
+        missing = "cleanlab is not installed (the extras test and experiments have it)"
+        return (pytest.fail if "CI" in os.environ else pytest.skip)(missing)
 
 
 @pytest.fixture(scope="session", autouse=True)

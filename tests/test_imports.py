@@ -48,7 +48,8 @@ NEEDS = {
     },
     "run.folder": {
         *("errors", "files", "notebook", "config", "record", "checkpoint"),
-        *("run.document", "run.prediction", "run.evaluation", "progress"),
+        *("run.document", "run.prediction", "run.evaluation", "run.gradients"),
+        "progress",
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
@@ -64,6 +65,7 @@ LAZY = {
     ("run.folder", "run.prediction"),
     ("run.folder", "run.evaluation"),
     ("run.folder", "progress"),
+    ("run.folder", "run.gradients"),
     # only where data are loaded, not where they are asked for
     ("data.options", "data.sources"),
     # only a set that is not in the cache is read by it

@@ -6,7 +6,9 @@ import pytest
 
 from jaxorder.analysis import scores as score_run
 from jaxorder.analysis import write_scores
+from jaxorder.analysis.columns import COLUMNS, columns_table
 from jaxorder.errors import RequestError
+from tests.conftest import ROOT
 from tests.test_compare import FakeRun, fake_record
 from tests.test_measures import CORRECT, EPOCH, LABEL, PREDICTION
 
@@ -30,6 +32,7 @@ def test_scores_of_the_worked_case(run):
         "median_learned_epoch",
         "share_never_learned",
         "forgetting",
+        "correctness",
     ]
     assert found["example_id"].tolist() == [100, 101, 102, 103, 104]
     assert found["label"].tolist() == [0, 1, 2, 0, 1]
@@ -42,6 +45,8 @@ def test_scores_of_the_worked_case(run):
         "median_learned_epoch": [1, 1, 4, 2, np.nan],
         "share_never_learned": np.array([0, 0, 1, 0, 3]) / 3,
         "forgetting": np.array([0, 0, 1, 1, 1]) / 3,
+        # Whole epochs are 1, 2 and 4: of 3 snapshots and 3 members each.
+        "correctness": CORRECT[1:].mean(axis=(0, 1)),
     }
     for column, values in wanted.items():
         np.testing.assert_allclose(found[column], values, atol=1e-12)
@@ -92,6 +97,56 @@ def test_whatever_else_was_recorded_becomes_a_column(run):
     assert found["margin"][0] == pytest.approx(5 + 15 * (1 + 2 * 3 + 3 * 2) / 6)
     assert found["original_label"].tolist() == [1, 0, 2, 1, 0]
     assert "member_label" not in found
+
+
+def recorded(run, **values):
+    """Record quantities, with members that saw all examples but one each."""
+    record = run.splits["test"]
+    for name, value in values.items():
+        record[name] = (("snapshot", "member", "example"), value)
+    seen = ~np.eye(3, 5, dtype=bool)
+    seen[:, 4] = False
+    record["trained_on"] = (("member", "example"), seen)
+    record.attrs["class_names"] = ["cat", "dog", "owl"]
+    return record, seen
+
+
+def test_the_peers_scores_are_means_over_those_that_saw_an_example(run):
+    rng = np.random.default_rng(0)
+    probability, norm, margin = rng.random((3, 4, 3, 5))
+    values = {"margin": margin, "error_norm": norm}
+    _, seen = recorded(run, true_logprob=np.log(probability), **values)
+    found = score_run(run)
+    wanted = {
+        "confidence": probability[1:].mean(axis=0),
+        "variability": probability[1:].std(axis=0),
+        "aum": margin[1:].mean(axis=0),
+        "correctness": CORRECT[1:].mean(axis=0),
+        "el2n": norm[1],  # at epoch 1, the nearest to a tenth of 4 after step 0
+    }
+    for column, each in wanted.items():
+        mean = np.nanmean(np.where(seen, each, np.nan)[:, :4], axis=0)
+        np.testing.assert_allclose(found[column][:4], mean)
+        assert np.isnan(found[column][4])
+    assert found["el2n_epoch"].tolist() == [1.0] * 5
+    assert score_run(run, epoch=3.1)["el2n_epoch"][0] == EPOCH[3]
+    assert found["label_name"].tolist() == ["cat", "dog", "owl", "cat", "dog"]
+    assert found["common_name"].tolist() == ["cat", "dog", "owl", "cat", "cat"]
+    assert found["memorisation"].isna().all()
+
+
+def test_columns_that_were_measured_win_over_those_of_the_data(run):
+    run.splits["test"]["forgetting"] = ("example", np.full(5, 9))
+    assert score_run(run)["forgetting"].max() < 1
+
+
+def test_every_column_is_documented_where_scores_are():
+    told = (ROOT / "docs" / "scores.md").read_text(encoding="utf-8")
+    assert columns_table() in told, "jaxorder.analysis.columns.columns_table() makes it"
+    assert "{columns}" not in score_run.__doc__
+    for column in COLUMNS:
+        assert f"        {column.name}: " in score_run.__doc__
+        assert column.source or not column.differs
 
 
 def test_a_run_that_has_nothing_yet_is_refused(run):

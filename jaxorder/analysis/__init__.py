@@ -13,6 +13,12 @@ from jaxorder.analysis.containment import (
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
 from jaxorder.analysis.difficulty import neighbour_consistency
+from jaxorder.analysis.dynamics import (
+    area_under_margin,
+    confidence,
+    epoch_ends,
+    variability,
+)
 from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.histograms import (
@@ -26,6 +32,8 @@ from jaxorder.analysis.intervals import (
     jackknife_interval,
     jackknife_two_way,
 )
+from jaxorder.analysis.label_issues import label_issues
+from jaxorder.analysis.label_quality import label_quality
 from jaxorder.analysis.measures import (
     Learned,
     accessibility,
@@ -40,6 +48,7 @@ from jaxorder.analysis.measures import (
     member_accessibility,
     tp_agreement,
 )
+from jaxorder.analysis.memorisation import Memorisation, memorisation
 from jaxorder.analysis.nulls import (
     Null,
     class_null,
@@ -71,32 +80,42 @@ from jaxorder.analysis.tetrachoric import (
     tetrachoric,
     tetrachoric_between,
 )
+from jaxorder.analysis.unseen import (
+    HeldOutProbabilities,
+    held_out_probabilities,
+    write_probabilities,
+)
 
 __all__ = [
     "Comparison",
     "Containment",
     "ErrorAgreement",
     "ExchangeTest",
+    "HeldOutProbabilities",
     "Interval",
     "Learned",
     "MatchedAccuracy",
+    "Memorisation",
     "Null",
     "OrderComparison",
     "PairRow",
     "Results",
     "SummaryRow",
     "accessibility",
+    "area_under_margin",
     "bimodality",
     "class_null",
     "classification_agreement",
     "common_prediction",
     "compare",
     "compare_orders",
+    "confidence",
     "containment",
     "containment_of_halves",
     "cronbach_alpha",
     "difficulty_null",
     "disattenuated",
+    "epoch_ends",
     "epoch_weights",
     "error_agreement",
     "exchange_test",
@@ -104,6 +123,7 @@ __all__ = [
     "fleiss_kappa",
     "forgetting_events",
     "held_out_accuracy",
+    "held_out_probabilities",
     "histogram",
     "histogram_bimodality",
     "histogram_kappa",
@@ -111,6 +131,8 @@ __all__ = [
     "jackknife",
     "jackknife_interval",
     "jackknife_two_way",
+    "label_issues",
+    "label_quality",
     "learned_snapshot",
     "leave_one_out_alpha",
     "match_snapshots",
@@ -121,6 +143,7 @@ __all__ = [
     "measure_all",
     "member_accessibility",
     "members_needed",
+    "memorisation",
     "neighbour_consistency",
     "order_correlation",
     "order_reliability",
@@ -133,5 +156,7 @@ __all__ = [
     "tetrachoric",
     "tetrachoric_between",
     "tp_agreement",
+    "variability",
+    "write_probabilities",
     "write_scores",
 ]

@@ -10,10 +10,24 @@ from jaxorder.errors import RequestError
 
 
 def _read(run: Run, split: str) -> dict[str, Any]:
+    return read_seen("held_out_accuracy", run, split)
+
+
+def read_seen(measure: str, run: Run, split: str) -> dict[str, Any]:
+    """Read what members are right on at the last snapshot, and what they have seen.
+
+    Args:
+        measure: what is measured, for the message.
+        run: the run.
+        split: which must have been seen in parts.
+
+    Raises:
+        RequestError: members were not trained on examples of their own.
+    """
     usable = run.usable(split)
     if "trained_on" not in usable:
         raise RequestError(
-            f"held_out_accuracy of {run.name!r}: wanted members that were trained on "
+            f"{measure} of {run.name!r}: wanted members that were trained on "
             f"examples of their own, got none in split {split!r}; give split='train' "
             "of a run with subsets, folds or parts"
         )
@@ -61,6 +75,41 @@ def held_out_accuracy(
         >>> held_out_accuracy(correct, trained_on).tolist()
         [0.0, 0.0, 1.0]
     """
+    right, seen, of = by_group(correct, trained_on, groups)
+    total, counted = np.zeros((2, right.shape[1]))
+    for group in np.unique(of):
+        own = of == group
+        left_out = np.count_nonzero(~seen[own], axis=0)
+        hits = np.count_nonzero(right[own] & ~seen[own], axis=0)
+        total += hits / np.maximum(left_out, 1)
+        counted += left_out > 0
+    return np.divide(
+        total, counted, out=np.full(total.shape, np.nan), where=counted > 0
+    )
+
+
+def by_group(
+    correct: Bool[Array, "member example"],
+    trained_on: Bool[Array, "_ _"],
+    groups: Shaped[Array, " _"] | None,
+) -> tuple[
+    Bool[np.ndarray, "member example"],
+    Bool[np.ndarray, "member example"],
+    Shaped[np.ndarray, " member"],
+]:
+    """Check what members were right on, what they saw, and which group they are of.
+
+    Args:
+        correct: bool [member, example].
+        trained_on: bool [member, example].
+        groups: [member]; None: all are of one.
+
+    Returns:
+        The three as numpy's.
+
+    Raises:
+        ValueError: the arrays are not bool with two axes, or of other shapes.
+    """
     right = require("correct", correct, "b", "member example")
     seen = require("trained_on", trained_on, "b", "member example")
     if seen.shape != right.shape:
@@ -72,13 +121,4 @@ def held_out_accuracy(
         raise ValueError(
             f"groups: wanted one a member, {right.shape[:1]}, got {of.shape}"
         )
-    total, counted = np.zeros((2, right.shape[1]))
-    for group in np.unique(of):
-        own = of == group
-        left_out = np.count_nonzero(~seen[own], axis=0)
-        hits = np.count_nonzero(right[own] & ~seen[own], axis=0)
-        total += hits / np.maximum(left_out, 1)
-        counted += left_out > 0
-    return np.divide(
-        total, counted, out=np.full(total.shape, np.nan), where=counted > 0
-    )
+    return right, seen, of

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload, runtime_checkabl
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from jaxorder.errors import RequestError
 from jaxorder.run.folder import labelled
@@ -114,6 +114,31 @@ def require(name: str, values: Array, kinds: str, axes: str) -> np.ndarray:
             f"empty, got {array.dtype} of shape {array.shape}"
         )
     return array
+
+
+def snapshots(
+    name: str, values: Array
+) -> Iterator[Float[np.ndarray, "member example"]]:
+    """Check an array of all snapshots, and read one after the other.
+
+    Args:
+        name: the argument's name, for the message.
+        values: the array.
+
+    Yields:
+        Each snapshot, in float64.
+
+    Raises:
+        ValueError: it is not real [snapshot, member, example], or an axis is empty.
+    """
+    array: Any = values
+    if len(array.shape) != 3 or 0 in array.shape or array.dtype.kind not in "iuf":
+        raise ValueError(
+            f"{name}: wanted real [snapshot, member, example], none of them empty, "
+            f"got {array.dtype} of shape {tuple(array.shape)}"
+        )
+    for snapshot in range(array.shape[0]):
+        yield np.asarray(array[snapshot], float)
 
 
 # ---- runs in the place of arrays

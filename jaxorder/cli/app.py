@@ -20,7 +20,13 @@ from jaxorder import __version__
 from jaxorder.cli import options, tables
 from jaxorder.cli.suggestions import unparsed
 from jaxorder.config import SCHEMA, study_asked
-from jaxorder.errors import Interrupted, RequestError, WorkError, on_command_line
+from jaxorder.errors import (
+    Interrupted,
+    RequestError,
+    WorkError,
+    given,
+    on_command_line,
+)
 
 if TYPE_CHECKING:
     from jaxorder.analysis import Results
@@ -263,9 +269,27 @@ def report(
 
 @app.command
 def scores(
-    path: Path, /, *, out: Path, split: Split = "test", against: Against = "label"
+    path: Path,
+    /,
+    *,
+    out: Path,
+    split: Annotated[
+        str | None,
+        Parameter(
+            help="Examples of which split: train, test, or what further data are "
+            "called (else test, and train for label issues)."
+        ),
+    ] = None,
+    against: Against = "label",
+    epoch: float | None = None,
+    gradients: Flag = False,
+    label_issues: Flag = False,
+    probabilities: Path | None = None,
 ) -> None:
     """Write one row an example: accessibility, agreement, when it was learned.
+
+    docs/scores.md says what each column means. With label issues, how likely each label
+    is wrong, the likeliest errors first.
 
     Parameters
     ----------
@@ -273,15 +297,42 @@ def scores(
         Folder of a run.
     out
         File to write, .parquet or .csv.
+    epoch
+        At which EL2N and GraNd are taken (else after a tenth of the training).
+    gradients
+        Evaluate a kept checkpoint for GraNd.
+    label_issues
+        Rank likely label errors, in the place of scores.
+    probabilities
+        File to write held-out probabilities to, too, as cleanlab takes them: .npz.
     """
-    from jaxorder.analysis import scores as score
-    from jaxorder.analysis import write_scores
+    from jaxorder import analysis
+    from jaxorder.analysis.scores import SCORES
+    from jaxorder.analysis.written import new_target
     from jaxorder.run.study import open_run
 
-    frame = score(open_run(path).against(against), split)
-    write_scores(frame, out)
+    if label_issues and (gradients or epoch is not None):
+        name = "gradients" if gradients else "epoch"
+        raise RequestError(
+            f"{given(name)}: of scores, not with {given('label_issues')}; leave one out"
+        )
+    which = split or ("train" if label_issues else "test")
+    found = open_run(path).against(against)
+    if label_issues:
+        frame = analysis.label_issues(found, which)
+    else:
+        frame = analysis.scores(found, which, epoch=epoch, gradients=gradients)
+    held_out = None
+    if probabilities is not None:
+        held_out = analysis.held_out_probabilities(found, which)
+        new_target(out, *SCORES)  # before the other is written
+        analysis.write_probabilities(held_out, probabilities)
+    analysis.write_scores(frame, out)
     told = ", against the original labels" if against == "original" else ""
-    print(f"scores: {out} ({len(frame)} examples{told})")
+    what = "label issues" if label_issues else "scores"
+    print(f"{what}: {out} ({len(frame)} examples{told})")
+    if held_out is not None:
+        print(f"probabilities: {probabilities} ({len(held_out.label)} examples)")
 
 
 @app.command

@@ -76,11 +76,14 @@ class Reading:
         prediction: Integer type of predictions.
         quantities: What to return of each example beside its prediction, by name: a
             function of logits [position class] and labels [position].
+        inspect: What else to return, by name: a function of the network, a member's
+            parameters and statistics, and standardised inputs.
     """
 
     model: Model
     prediction: np.dtype
     quantities: Mapping[str, Callable[[Any, Any], Any]] = field(default_factory=dict)
+    inspect: Callable[..., Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -319,6 +322,10 @@ def predict(
         for name, quantity in reading.quantities.items():
             if last or name not in LAST_ONLY:
                 values[name] = quantity(logits, examples.labels[at])
+        if reading.inspect:
+            values |= reading.inspect(
+                reading.model, state.params, state.statistics, inputs
+            )
         return jnp.isfinite(logits).all(), values
 
     finite, values = lax.map(batch, jnp.asarray(examples.evaluated)[group])

@@ -360,6 +360,38 @@ class Run:
                 watch=watch,
             )
 
+    def gradient_norm(
+        self, split: str, step: int | None = None, *, model: Any = None
+    ) -> np.ndarray:
+        """Return the length of each recorded example's gradient (GraNd).
+
+        Of the cross-entropy, for the weights of the last layer alone, of members as
+        they were kept (Paul et al. 2021, who take all weights).
+
+        Args:
+            split: `train` or `test`.
+            step: A step of which a checkpoint was kept; None: the last.
+            model: The Linen module, where the run's was given as an object.
+
+        Returns:
+            float64 [member, example], in the order of the record.
+
+        Raises:
+            RequestError: Where no such checkpoint was kept, the data cannot be loaded,
+                or the network does not end with a dense layer.
+        """
+        # as for restore
+        from jaxorder.run.gradients import gradient_norm
+
+        return gradient_norm(self, split, step, model=model)
+
+    def kept_steps(self) -> list[int]:
+        """Return the steps of which a checkpoint was kept, rising."""
+        # as for restore
+        from jaxorder.checkpoint import kept_steps
+
+        return kept_steps(self.path)
+
     def _facts(self) -> dict[str, str]:
         """Return what one wants to know of a run at first sight."""
         progress = self.progress

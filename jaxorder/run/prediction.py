@@ -51,15 +51,45 @@ def logits(
         RequestError: Where no such checkpoint was kept, or the inputs do not fit.
     """
     kept = KeptMembers(run, model, {"logits": lambda logits, labels: logits})
-    at = kept.step(step)
-    shown = _as_known(run, inputs)
+    return _evaluated(run, kept, inputs, step)["logits"]
+
+
+def inspected(
+    run: Run,
+    inputs: Shaped[Any, "example *input"],
+    step: int | None,
+    inspect: Callable[..., Mapping[str, Any]],
+    *,
+    model: Any = None,
+) -> dict[str, Shaped[np.ndarray, "member example ..."]]:
+    """Return something else of every kept member for inputs of one's own.
+
+    Args:
+        run: As for `logits`, and so the inputs, the step and the network.
+        inputs: Those.
+        step: That.
+        inspect: A function of the network, a member's parameters and statistics, and
+            standardised inputs; returns arrays [example ...] by name.
+        model: The network.
+
+    Returns:
+        The arrays, with a leading member axis, by name.
+
+    Raises:
+        RequestError: As for `logits`.
+    """
+    kept = KeptMembers(run, model, {}, inspect)
+    return _evaluated(run, kept, inputs, step)
+
+
+def _evaluated(
+    run: Run, kept: "KeptMembers", inputs: Any, step: int | None
+) -> dict[str, Shaped[np.ndarray, "member example ..."]]:
+    at, shown = kept.step(step), _as_known(run, inputs)
     labels = np.zeros(len(shown), np.int32)
     with jax.enable_x64(False):
-        found = [
-            kept.evaluator.predict(shown, labels)[1]["logits"]
-            for _ in kept.taken_up(at)
-        ]
-    return np.concatenate(found)
+        found = [kept.evaluator.predict(shown, labels)[1] for _ in kept.taken_up(at)]
+    return {name: np.concatenate([each[name] for each in found]) for name in found[0]}
 
 
 class KeptMembers:
@@ -69,12 +99,19 @@ class KeptMembers:
         run: A run of networks.
         module: The network, where the run's was given as an object.
         quantities: What to return of each example beside the prediction.
+        inspect: What else to return, as of `inspected`.
 
     Raises:
         RequestError: Where nothing was kept, or the members are no networks.
     """
 
-    def __init__(self, run: Run, module: Any, quantities: Quantities) -> None:
+    def __init__(
+        self,
+        run: Run,
+        module: Any,
+        quantities: Quantities,
+        inspect: Callable[..., Mapping[str, Any]] | None = None,
+    ) -> None:
         if run.kind != "network":
             raise RequestError(
                 f"{run.path}: only networks are kept, its members are {run.kind}s; "
@@ -85,10 +122,8 @@ class KeptMembers:
         if not self.steps:
             raise RequestError(f"{run.path}: no checkpoint was kept")
         classes = run.document.data.classes
-        reading = Reading(
-            _network(run, module), record.prediction_type(classes), quantities
-        )
-        self._reading = reading
+        network, kind = _network(run, module), record.prediction_type(classes)
+        self._reading = Reading(network, kind, quantities, inspect)
 
     def step(self, asked: int | None, name: str = "step") -> int:
         """Return the step that is asked for, by some name; None: the last kept.
