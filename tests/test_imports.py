@@ -84,6 +84,7 @@ LAZY = {
     ("ensemble.windows", "grain"),
     # only rows are read by it, not arrays
     ("run.prediction_files", "pandas"),
+    ("run.dynamics_files", "pandas"),
     # only the digits come with it
     ("data.sources", "sklearn"),
     # only a notebook's kernel shows anything by it

@@ -449,9 +449,7 @@ def _steps(text: str) -> Any:
 
 @app.command(name="import")
 def import_(
-    file: Path,
-    /,
-    *,
+    *files: Path,
     out: Path,
     split: OfSource = "test",
     name: str = "imported",
@@ -459,13 +457,15 @@ def import_(
 ) -> None:
     """Make a run of predictions that any framework recorded.
 
-    Every command that reads a run then takes it; docs/import.md says what the file
-    holds, and how to write it.
+    Every command that reads a run then takes it; docs/import.md says what the files
+    hold, and how to write them.
 
     Parameters
     ----------
-    file
-        A .npz file of arrays, or a .parquet file of rows.
+    files
+        A .npz file of arrays, or a .parquet file of rows; or for each member a folder
+        of cartography's dynamics_epoch_0.jsonl, ..., or AUM's full_aum_records.csv,
+        which are of training examples.
     out
         Folder of the run, which must not exist.
     split
@@ -473,13 +473,16 @@ def import_(
     name
         What the run is called.
     """
+    from shlex import join
+
     from jaxorder.cli.documents import run_document
     from jaxorder.run.imported import from_predictions
     from jaxorder.run.prediction_files import read_predictions
     from jaxorder.run.study import refuse_existing
 
     refuse_existing(out)
-    arrays = {"split": split, "name": name, "data": str(file)} | read_predictions(file)
+    data = join(map(str, files))
+    arrays = {"split": split, "name": name, "data": data} | read_predictions(*files)
     made = from_predictions(**arrays, out=out)
     if json:
         _print_json(run_document(made))

@@ -1,4 +1,7 @@
-"""Files that hold predictions of any framework: arrays in .npz, or rows in .parquet."""
+"""Files that hold predictions of any framework: arrays in .npz, or rows in .parquet.
+
+Those of tools that record training dynamics are read by `dynamics_files.py`.
+"""
 
 import zipfile
 from collections.abc import Mapping
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxorder.errors import RequestError
+from jaxorder.run.dynamics_files import read_dynamics
 from jaxorder.spec import unknown
 
 if TYPE_CHECKING:
@@ -31,28 +35,45 @@ NEEDED = ("step", "seed", "example_id", "prediction", "label")
 COLUMNS = (*NEEDED, "epoch", "split")
 
 
-def read_predictions(path: Path) -> dict[str, Any]:
-    """Return the arrays of a file of predictions, as `from_predictions` takes them.
+def read_predictions(*paths: Path) -> dict[str, Any]:
+    """Return the arrays of files of predictions, as `from_predictions` takes them.
 
     Args:
-        path: `.npz` with arrays of these names; or `.parquet` with a row for each
-            prediction: `step`, `seed`, `example_id`, `prediction`, `label`, and if
-            wanted `epoch` and `split`.
+        *paths: One `.npz` with arrays of these names; or one `.parquet` with a row for
+            each prediction: `step`, `seed`, `example_id`, `prediction`, `label`, and if
+            wanted `epoch` and `split`; or for each member a folder of cartography's
+            `dynamics_epoch_0.jsonl`, ..., or AUM's `full_aum_records.csv`.
 
     Raises:
-        RequestError: Where the file cannot be read, or holds something else.
+        RequestError: Where a file cannot be read, or holds something else.
     """
-    readers = {".npz": _read_npz, ".parquet": _read_parquet}
-    if path.suffix not in readers:
-        raise RequestError(
-            f"{path}: must be a .npz file of arrays or a .parquet file of rows"
-        )
+    if not paths:
+        raise RequestError("name a file of predictions, or a folder for each member")
+    path, readers = paths[0], {".npz": _read_npz, ".parquet": _read_parquet}
     try:
-        return readers[path.suffix](path)
+        if any(each.suffix in readers for each in paths):
+            if len(paths) > 1:
+                raise RequestError(
+                    f"{path}: .npz and .parquet files hold all members; give one"
+                )
+            return readers[path.suffix](path)
+        for each in paths:
+            _check_dynamics(each)
+        return read_dynamics(paths)
     except OSError as error:
         raise RequestError(
-            f"{path}: cannot be read ({error.strerror or error})"
+            f"{error.filename or path}: cannot be read ({error.strerror or error})"
         ) from error
+
+
+def _check_dynamics(path: Path) -> None:
+    if path.is_dir() or path.suffix == ".csv":
+        return
+    hint = f"; give its folder, {path.parent}" if path.suffix == ".jsonl" else ""
+    raise RequestError(
+        f"{path}: must be a .npz file of arrays, a .parquet file of rows, a folder of "
+        f"cartography's training dynamics or a .csv file of AUM's records{hint}"
+    )
 
 
 def _read_npz(path: Path) -> dict[str, Any]:

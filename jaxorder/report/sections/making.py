@@ -21,6 +21,7 @@ from jaxorder.report.wording import listed
 from jaxorder.run.folder import Run
 from jaxorder.run.study import STUDY, Study, is_study
 
+_FILES = (".npz", ".parquet", ".csv")  # of imported predictions
 _PAPER = "after Hacohen et al. 2020"
 
 
@@ -87,10 +88,20 @@ def _command(options: StudyOptions, models: Sequence[str], out: Path) -> str:
 
 
 def _import(run: Run) -> str:
-    if run.config.data.endswith((".npz", ".parquet")):
-        words = ["jaxorder", "import", run.config.data, "--name", run.name]
-        return shlex.join([*words, "--out", str(run.path)])
+    files = run.config.data  # as the command line has them, if it does
+    if _are_files(files):
+        options = shlex.join(["--name", run.name, "--out", str(run.path)])
+        return f"jaxorder import {files} {options}"
     return f"jaxorder.from_predictions(..., out={str(run.path)!r})"
+
+
+def _are_files(text: str) -> bool:
+    """Whether a text is words that name files of predictions."""
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quote that is not closed
+        return False
+    return all(word.endswith(_FILES) or Path(word).is_dir() for word in words)
 
 
 def _call(config: RunConfig, out: Path) -> str:
