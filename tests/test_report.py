@@ -58,11 +58,12 @@ from jaxorder.report.document import document
 from jaxorder.report.figures.canvas import Picture, look
 from jaxorder.report.figures.curves import kappa_over_time
 from jaxorder.report.findings import findings, since
+from jaxorder.report.inputs import thumbnails
 from jaxorder.report.lede import members_differ
-from jaxorder.report.page import render
+from jaxorder.report.page import render, written
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import chosen_snapshots
-from jaxorder.report.sections.gallery import extremes, gallery, thumbnails
+from jaxorder.report.sections.gallery import extremes, gallery
 from jaxorder.report.sections.making import commands
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.shown import Page
@@ -79,7 +80,11 @@ TITLES = (
     "More than chance, and since when?",
     "Is the order repeatable?",
     "Do architectures share the order?",
+    "On which examples do architectures disagree?",
+    "Which classes are learned first?",
+    "Is what is learned late forgotten more often?",
     "Which examples are learned first, which last?",
+    "All examples",
     "How it was made, and what the words mean",
 )
 MEMBERS, PER_EPOCH = 6, 10
@@ -240,10 +245,13 @@ def page_of(tmp_path: Path, dataset: Dataset, fake: Fake) -> str:
 
 
 def text_of(page: str) -> str:
-    """Strip tags and images, for reading sentences."""
-    return " ".join(
-        re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.S).split()
-    )
+    """Strip tags, scripts and images, for reading sentences."""
+    unread = r"<style>.*?</style>|<script.*?</script>|<[^>]*>"
+    return " ".join(re.sub(unread, " ", page, flags=re.S).split())
+
+
+def rendered(page: Page) -> str:
+    return render(page, written(page))
 
 
 # ---- the page
@@ -260,7 +268,7 @@ def test_the_page_asks_for_nothing_outside(page: str) -> None:
     assert all(source.startswith(("data:image/", "#")) for source in sources)
     assert "http://" not in page
     assert "https://" not in page
-    assert "<script" not in page
+    assert page.count("<script") == 2  # what the table holds, and what draws it
     assert "@import" not in page
     assert "url(" not in page
     assert len(page) < 3e6
@@ -269,6 +277,7 @@ def test_the_page_asks_for_nothing_outside(page: str) -> None:
 def test_every_figure_has_words(page: str) -> None:
     for figure in re.findall(r"<figure.*?</figure>", page, flags=re.S):
         assert "How to read it." in figure
+        assert re.search(r"What would contradict it.</b> [A-Z].{20}", figure)
         assert re.search(r"<h3>[^<]*\?</h3>", figure)
         assert re.search(r"<figcaption>\s*<p>[^<]*\d", figure)
         assert all(
@@ -292,7 +301,9 @@ def test_a_finished_study_is_not_called_unfinished(page: str) -> None:
 
 def test_thumbnails_stand_for_digits(page: str) -> None:
     cards = re.findall(r'<img src="data:image/png;base64,[^"]+" alt="example', page)
-    assert len(cards) == 3 * 4 * 12
+    # of ten classes one each, in two galleries of two splits of three runs; and the 12
+    # examples of each split that they place farthest apart
+    assert len(cards) == 3 * 4 * 10 + 2 * 12
 
 
 def test_the_command_is_the_one_that_was_given(page: str, study: Path) -> None:
@@ -364,7 +375,7 @@ def test_a_run_without_snapshots_is_reported(tmp_path: Path, digits: Dataset) ->
     text = text_of(page_of(tmp_path, digits, Fake(committed=(0,))))
     assert "Unfinished: mlp has 0 of 8 snapshots, 0 of 6 members." in text
     assert "mlp: no snapshot is recorded yet." in text
-    assert all(title in text for title in TITLES if title != TITLES[6])
+    assert all(title in text for title in TITLES if title not in TITLES[6:8])
 
 
 def test_a_run_at_its_first_snapshot_is_reported(
@@ -408,8 +419,9 @@ def test_hostile_names_are_escaped(tmp_path: Path, digits: Dataset) -> None:
     names = (evil, "$x_{", "a&b", *digits.class_names[3:])
     dataset = Dataset("digits", digits.train, digits.test, names)
     page = page_of(tmp_path, dataset, Fake(f"mlp:{evil}=$\\frac{{\n&amp;"))
-    assert "<script" not in page
+    assert evil not in page
     assert "&lt;script&gt;alert(1)" in page
+    assert r"\u003cscript\u003ealert(1)" in page
     assert "$x_{" in page
 
 
@@ -649,8 +661,19 @@ def test_histograms_stand_at_milestones_or_evenly(study: Path) -> None:
 
 def test_extremes_do_not_overlap() -> None:
     scores = np.array([0.5, 0.9, 0.1, 0.9, 0.3])
-    assert extremes(scores, first=True).tolist() == [1, 3]
-    assert extremes(scores, first=False).tolist() == [2, 4]
+    alike = np.zeros(5, int)
+    assert extremes(scores, alike, first=True).tolist() == [1, 3]
+    assert extremes(scores, alike, first=False).tolist() == [2, 4]
+
+
+def test_extremes_are_of_every_class() -> None:
+    scores = np.array([0.9, 0.8, 0.7, 0.1, 0.2, 0.3, 0.6])
+    label = np.array([0, 0, 0, 0, 1, 1, 7])
+    assert extremes(scores, label, first=True).tolist() == [0, 1, 6, 5]
+    assert extremes(scores, label, first=False, most=3).tolist() == [3, 4, 6]
+    # of more classes than twice the cards, those with the most extreme examples
+    many = extremes(np.arange(40.0), np.arange(40), first=False, most=12)
+    assert many.tolist() == list(range(24))
 
 
 def test_thumbnails_are_crisp_and_small() -> None:
@@ -810,11 +833,26 @@ def check_document(found: dict, numbers: RunNumbers) -> None:
         least, most = known["members_needed"]["0.95"]
         assert 1 <= least <= most
         assert known["growth"]["members"] == [1, 2]
+        check_examples(known, numbers.run, split)
         for name, told in known["measures"].items():
             estimates = [each and each["estimate"] for each in told["observed"]]
             shown = [BY_NAME[name].compares(float(a)) for a in of.mean_accuracy]
             assert [each is not None for each in estimates] == shown
             assert len(told["independent"]) == len(told["by_class"]) == len(STEPS)
+
+
+def check_examples(known: dict, run: Run, split: str) -> None:
+    """Expect of each example what `scores` say, and of classes what they add up to."""
+    scores = jaxorder.scores(run, split).set_index("example_id")
+    for name in ("final_tpa", "final_ca", "median_learned_epoch", "forgetting"):
+        told = pd.Series(known[name], dtype=float)
+        np.testing.assert_allclose(told, scores[name], err_msg=name)
+    means = scores.groupby("label")["accessibility"].mean()
+    told = [each["estimate"] for each in known["accessibility_of_classes"]]
+    np.testing.assert_allclose(told, means)
+    confusion = np.array(known["confusion"])
+    right = np.trace(confusion, axis1=1, axis2=2) / confusion.sum(axis=(1, 2))
+    np.testing.assert_allclose(right, np.mean(known["accuracy"], axis=1))
 
 
 def test_measures_of_a_run_are_those_of_the_scores_and_the_report(study: Path) -> None:
@@ -860,7 +898,7 @@ def test_a_new_measure_is_an_entry_of_the_table(
     shares = (counts[:, 0] + counts[:, -1]) / 50
     assert [each.estimate for each in told["observed"]] == pytest.approx(shares)
     assert told["by_class"][0].estimate < told["observed"][0].estimate
-    text = text_of(render(page))
+    text = text_of(rendered(page))
     assert "U, test" in text
     assert re.search(r"U is 0\.\d+ \[.* by chance at mean test accuracy", text)
     assert "The share of examples right for all members or for none." in text
@@ -923,7 +961,7 @@ def test_beta_is_told_between_accuracies_of_0_3_and_0_7_only(
 ) -> None:
     run = write_run(tmp_path / "run", digits, Fake(ceiling=99, speed=9))
     _, page = report(run.path)
-    text = text_of(render(page))
+    text = text_of(rendered(page))
     assert "not told (at " in text
     assert "no accuracy within 0.3 to 0.7" in text
     assert "β =" not in text
@@ -1023,7 +1061,7 @@ def test_kappas_axis_holds_what_is_drawn(
     drawn = []
     monkeypatch.setattr(
         "jaxorder.report.figures.curves.picture",
-        lambda ax, alt: drawn.append(ax.get_ylim()) or Picture("", alt, 0, 0),
+        lambda ax, *shows: drawn.append(ax.get_ylim()) or Picture(ax.figure, *shows),
     )
     for low in (-0.3, 0.01):
         null = replace(test.by_class[0], measures={"kappa": Interval(0.1, low, 0.2)})
@@ -1033,11 +1071,10 @@ def test_kappas_axis_holds_what_is_drawn(
     assert -0.2 < drawn[1][0] < 0
 
 
-def test_examples_that_tie_are_counted_without_a_value(study: Path) -> None:
+def test_examples_that_tie_are_counted(study: Path) -> None:
     galleries = gallery(page_on([open_run(study / "mlp")])).blocks
     captions = [each.caption for each in galleries if isinstance(each, Gallery)]
-    assert any("share the highest accessibility." in each for each in captions)
-    assert not any(re.search(r"share .*\d", each) for each in captions)
+    assert any("examples are as extreme in their classes" in each for each in captions)
 
 
 def test_a_run_is_not_compared_with_itself(study: Path, tmp_path: Path) -> None:
@@ -1121,7 +1158,8 @@ def test_the_command_line_prints_the_document(
     out = tmp_path / "page.html"
     assert main(["report", str(study), "--out", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["schema", "report", "runs", "pairs", "findings"]
+    wanted = ["schema", "report", "runs", "pairs", "rank_gaps", "findings"]
+    assert list(found) == wanted
     assert found["report"] == str(out)
     assert out.is_file()
     assert len(found["findings"]) == 5

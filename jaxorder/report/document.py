@@ -13,6 +13,7 @@ from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasu
 from jaxorder.analysis.snapshots import agreement_since
 from jaxorder.errors import on_command_line
 from jaxorder.report.blocks import Finding
+from jaxorder.report.sections.disagreement import joined_runs
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.sections.order import WANTED
 from jaxorder.report.shown import Page
@@ -32,8 +33,18 @@ def document(page: Page) -> dict[str, Any]:
     return {
         "runs": [_run(run, row) for run, row in rows],
         "pairs": [pair_document(pair) for pair in page.results.pairs],
+        "rank_gaps": _rank_gaps(page),
         "findings": [_finding(finding) for finding in page.findings],
     }
+
+
+def _rank_gaps(page: Page) -> dict[str, Any]:
+    """Tell by split how far apart all runs place each example that all have.
+
+    None where fewer than two have an order, or two examples in common.
+    """
+    found = {split: joined_runs(page, split) for split in SPLITS}
+    return {split: each and each.gaps_by_example() for split, each in found.items()}
 
 
 def pair_document(pair: PairRow) -> dict[str, Any]:
@@ -100,6 +111,14 @@ def _split(numbers: SplitNumbers | None) -> dict[str, Any] | None:
         "accessibility": _by_example(numbers, numbers.accessibility),
         "label": _by_example(numbers, numbers.label),
         "common_prediction": _by_example(numbers, numbers.common),
+        "final_ca": _by_example(numbers, numbers.final_agreement),
+        "final_tpa": _by_example(numbers, numbers.courses.final),
+        "median_learned_epoch": _by_example(numbers, numbers.learned_epoch),
+        "forgetting": _by_example(numbers, numbers.courses.forgetting),
+        "forgetting_by_chance": _by_example(numbers, numbers.courses.chance_forgetting),
+        "accessibility_of_classes": numbers.class_accessibility,
+        "variance_between_classes": numbers.between_classes,
+        "confusion": numbers.confusion.tolist(),
         "relabelled": numbers.relabelled,
     }
 

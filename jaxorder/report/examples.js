@@ -168,7 +168,6 @@
     const made = document.createElement("tr");
     made.setAttribute("aria-rowindex", position + 2); // the head is the first
     const right = rows.columns.answer[row] === rows.columns.label[row];
-    if (!right) made.className = "wrong";
     for (const column of given.head) {
       if (column === "picture") {
         made.append(thumbnail(row));
@@ -176,6 +175,7 @@
       }
       const cell = document.createElement(column === "id" ? "th" : "td");
       if (column === "id") cell.scope = "row";
+      if (column === "answer" && !right) cell.className = "wrong";
       cell.textContent = CELLS[column][0](row);
       made.append(cell);
     }

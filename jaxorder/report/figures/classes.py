@@ -195,10 +195,16 @@ def _class_axes(ax: Axes, names: Sequence[str]) -> None:
 
 def confusions_over_time(
     numbers: SplitNumbers, names: Sequence[str], look: Look, name: str
-) -> Picture:
-    """Draw the commonest confusions of the last snapshot through the training."""
+) -> Picture | None:
+    """Draw the commonest confusions of the last snapshot through the training.
+
+    Returns:
+        The picture; None where nothing is taken for anything else there.
+    """
     last = answers(numbers, len(numbers.epoch) - 1)
     chosen = confusions(last, _CURVES)
+    if not chosen:
+        return None
     with style():
         ax = axes(PANEL[0], 3.75, left=0.65, bottom=1.75, top=0.3)
         found = [_confusion_curve(numbers, a, b) for a, b in chosen]
@@ -210,8 +216,7 @@ def confusions_over_time(
         time_axis(ax, numbers.epoch, numbers.time_axis)
         ax.set(ylim=(0, None), ylabel="share of the class")
         ax.yaxis.set_major_formatter(lambda value, _: percent(value))
-        if chosen:
-            ax.legend(loc="upper left", bbox_to_anchor=(-0.14, -0.22), ncols=1)
+        ax.legend(loc="upper left", bbox_to_anchor=(-0.14, -0.22), ncols=1)
         title(ax, heading(look, name))
         text = f"The commonest confusions of {name} over {numbers.time_axis}."
         columns = [

@@ -226,7 +226,7 @@ def rank_gap_shares(
 ) -> Picture:
     """Draw the shares of the examples that are placed at least so far apart."""
     with style():
-        ax = axes(1.3 * PANEL[0], PANEL[1], left=0.6, top=0.28)
+        ax = axes(1.3 * PANEL[0], PANEL[1], left=0.78, top=0.28)
         curves = [("between models", between, INK, 2.0)]
         curves += [
             (f"halves of {name}", gaps, look.colour, 1.0) for gaps, name, look in halves

@@ -44,7 +44,7 @@ def across(page: Page) -> Section | None:
         blocks += [
             _matrix_plate(shown, compared),
             _pair_table(compared),
-            _scatter_plate(shown, compared),
+            *_scatter_plates(shown, compared),
         ]
     title = f"Do {shown_nouns(shown).model}s share the order?"
     return Section("across", title, blocks)
@@ -144,6 +144,12 @@ def _extremes(rows: list[list[PairRow]]) -> list[list[PairRow]]:
         return rows
     alike = sorted(rows, key=lambda row: np.nan_to_num(row[0].spearman.estimate))
     return [alike[0], alike[len(alike) // 2], alike[-1]]
+
+
+def _scatter_plates(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> list[Plate]:
+    """Draw the pairs of which both have an order, if any has."""
+    ordered = [pair for pair in pairs if not np.isnan(pair.spearman.estimate)]
+    return [_scatter_plate(shown, ordered)] if ordered else []
 
 
 def _scatter_plate(shown: Sequence[Shown], pairs: Sequence[PairRow]) -> Plate:

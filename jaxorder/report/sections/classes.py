@@ -114,6 +114,7 @@ def _confusion_block(run: Shown) -> Block:
     maps = [
         confusion_map(run.test, i, _names(run), run.look, run.name) for i in snapshots
     ]
+    curves = confusions_over_time(run.test, _names(run), run.look, run.name)
     return Plate(
         f"{run.heading}: what is each class taken for, and does that change?",
         "Each row is a class, and its cells are the answers given to its test "
@@ -121,7 +122,7 @@ def _confusion_block(run: Shown) -> Block:
         "diagonal, are left grey. The first map is of the snapshot halfway to the last "
         "accuracy, the second of the last one. The curves follow the commonest "
         "confusions of the last snapshot through the training.",
-        [*maps, confusions_over_time(run.test, _names(run), run.look, run.name)],
+        [*maps, *([curves] if curves else [])],
         [
             *(_confusion_words(run, snapshot) for snapshot in snapshots),
             *_never_answered(run),

@@ -44,6 +44,12 @@ class Joined:
         pairs = zip(self.numbers, self.places, strict=True)
         return [numbers.accessibility[place] for numbers, place in pairs]
 
+    def gaps_by_example(self) -> dict[str, float]:
+        """Return how far apart the runs place each example, by its id."""
+        ids = self.numbers[0].example_id[self.places[0]]
+        gaps = rank_gaps(self.accessibilities())
+        return dict(zip(map(str, ids), gaps.tolist(), strict=True))
+
     def pairs_gaps(self) -> Float[np.ndarray, "gap"]:
         """Return how far apart each two runs place each example."""
         pairs = combinations(self.accessibilities(), 2)
@@ -68,30 +74,42 @@ def disagreement(page: Page) -> Section | None:
 
 def _of_split(page: Page, split: str) -> Iterator[Block]:
     have = [run for run in page.shown if run.split(split)]
-    ordered = [run for run in have if _has_order(run.split(split))]
     told = [
         f"{run.heading}, {split}: all examples are learned alike, so it places none "
         "before another."
         for run in have
-        if run not in ordered
+        if not _has_order(run.split(split))
     ]
     if told:
         yield Notes(told)
-    if len(ordered) < 2:
-        if len(have) > 1:
-            yield Notes([f"{split.capitalize()}: fewer than two have an order."])
-        return
-    joined = join(ordered, split)
-    if len(joined.places[0]) < 2:
-        names = listed([run.look.letter for run in ordered])
-        yield Notes([f"{split.capitalize()}: {names} have no two examples in common."])
-        return
-    yield _gap_plate(joined)
-    yield _most_disputed(page, joined)
+    joined = joined_runs(page, split)
+    if joined is not None:
+        yield _gap_plate(joined)
+        yield _most_disputed(page, joined)
+    elif len(have) > 1:
+        names = listed([run.look.letter for run in have])
+        why = "have no two examples in common that they order"
+        yield Notes([f"{split.capitalize()}: {names} {why}, so gaps are undefined."])
+
+
+def joined_runs(page: Page, split: str) -> Joined | None:
+    """Join the runs of a page on the examples that they have in common.
+
+    Args:
+        page: Whose runs.
+        split: "train" or "test".
+
+    Returns:
+        Those that have an order; None where these are fewer than two, or have fewer
+        than two examples in common.
+    """
+    ordered = [run for run in page.shown if _has_order(run.split(split))]
+    joined = join(ordered, split) if len(ordered) > 1 else None
+    return joined if joined and len(joined.places[0]) > 1 else None
 
 
 def _has_order(numbers: SplitNumbers | None) -> bool:
-    return numbers is not None and np.ptp(numbers.accessibility) > 1e-12
+    return numbers is not None and bool(np.ptp(numbers.accessibility) > 1e-12)
 
 
 def join(runs: Sequence[Shown], split: str) -> Joined:

@@ -32,6 +32,7 @@ _FIRST = 20  # rows without a script
 _HEAD = {
     "id": "Example id",
     "picture": "Picture",
+    "text": "How the text begins",
     "label": "Label",
     "answer": "Commonest answer",
     "accessibility": "Accessibility",
@@ -41,7 +42,6 @@ _HEAD = {
     "learned": "Learned",
     "model": "Model",
     "split": "Split",
-    "text": "How the text begins",
 }
 
 
