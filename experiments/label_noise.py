@@ -37,7 +37,8 @@ from cyclopts import App
 from scipy.stats import norm
 
 import jaxorder as jo
-from jaxorder.analysis import held_out_probabilities, label_issues
+from jaxorder.analysis import held_out_probabilities, label_issues, label_quality
+from jaxorder.analysis.unseen import Unseen
 from jaxorder.config import RunConfig
 from jaxorder.run.folder import Run, is_run
 
@@ -92,7 +93,7 @@ class Scale:
 
 SCALES = {
     "cpu": Scale(
-        "fashion_mnist", "mnist", 8000, (0.05, 0.1, 0.2, 0.4), (0, 1, 2), 10, 15, 2000
+        "fashion_mnist", "mnist", 8000, (0.05, 0.1, 0.2, 0.4), (0, 1, 2), 10, 15, 1000
     ),
     "smoke": Scale("digits", "digits", 600, (0.2,), (0, 1), 10, 2, 50),
 }
@@ -251,7 +252,19 @@ def ours(run: Run) -> Scores:
     frame = jo.scores(run, "train")
     found = label_issues(run).set_index("example_id").loc[frame["example_id"]]
     columns = {name: sign * frame[name].to_numpy() for name, sign in COLUMNS.items()}
-    return {DEFAULT: found["label_quality"].to_numpy()} | columns
+    return {DEFAULT: found["label_quality"].to_numpy()} | parts(run) | columns
+
+
+def parts(run: Run) -> Scores:
+    """Return what the default is made of, less and less of it."""
+    unseen = Unseen(run.usable("train"), "train")
+    label, votes = unseen.kept["label"].values, unseen.votes()
+    held_out = np.mean(unseen.confidences(), axis=0, where=unseen.counted)
+    return {
+        f"{DEFAULT} by unseen members alone": label_quality(votes, label, held_out),
+        f"{DEFAULT} by their votes alone": label_quality(votes, label),
+        "confidence of unseen members": held_out,
+    }
 
 
 def cleanlab_scores(run: Run, split: str = "train") -> Scores:
