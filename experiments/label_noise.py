@@ -267,13 +267,13 @@ def parts(run: Run) -> Scores:
     }
 
 
-def cleanlab_scores(run: Run, split: str = "train") -> Scores:
+def cleanlab_scores(run: Run) -> Scores:
     """Return cleanlab's ensemble scores of the members' held-out probabilities."""
     from cleanlab.rank import (  # pyright: ignore[reportMissingImports]  # an extra
         get_label_quality_ensemble_scores,
     )
 
-    held_out = held_out_probabilities(run, split)
+    held_out = held_out_probabilities(run)
     given = held_out.label.astype(int), list(held_out.repeats)
     found = {}
     for method, adjust, weight in product(METHODS, (False, True), WEIGHTS):
@@ -285,6 +285,20 @@ def cleanlab_scores(run: Run, split: str = "train") -> Scores:
             *given, method=method, verbose=False, **how
         )
     return found
+
+
+def cleanlab_of_mean(run: Run, split: str) -> Scores:
+    """Return cleanlab's scores of the mean held-out probabilities."""
+    from cleanlab.rank import (  # pyright: ignore[reportMissingImports]  # an extra
+        get_label_quality_scores,
+    )
+
+    held_out = held_out_probabilities(run, split)
+    given = held_out.label.astype(int), held_out.probability
+    return {
+        f"cleanlab {method}": get_label_quality_scores(*given, method=method)
+        for method in METHODS
+    }
 
 
 # ---- how good they are
@@ -437,7 +451,7 @@ def of_judged(run: Run, position: np.ndarray) -> Scores:
         "accessibility": frame["accessibility"].to_numpy(),
         "confidence": frame["confidence"].to_numpy(),
         AUM: frame[AUM].to_numpy(),
-    } | cleanlab_scores(run, "test")
+    } | cleanlab_of_mean(run, "test")
     official = np.arange(len(frame))
     order = np.argsort(jo.join_scores(run, official, "official", "test").values)
     return {name: each[order[position]] for name, each in scores.items()}
