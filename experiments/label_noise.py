@@ -37,7 +37,8 @@ from cyclopts import App
 from scipy.stats import norm
 
 import jaxorder as jo
-from jaxorder.analysis import held_out_probabilities, label_issues
+from jaxorder.analysis import held_out_probabilities, label_issues, label_quality
+from jaxorder.analysis.unseen import Unseen
 from jaxorder.config import RunConfig
 from jaxorder.run.folder import Run, is_run
 
@@ -92,7 +93,7 @@ class Scale:
 
 SCALES = {
     "cpu": Scale(
-        "fashion_mnist", "mnist", 8000, (0.05, 0.1, 0.2, 0.4), (0, 1, 2), 10, 15, 2000
+        "fashion_mnist", "mnist", 8000, (0.05, 0.1, 0.2, 0.4), (0, 1, 2), 10, 15, 1000
     ),
     "smoke": Scale("digits", "digits", 600, (0.2,), (0, 1), 10, 2, 50),
 }
@@ -251,16 +252,28 @@ def ours(run: Run) -> Scores:
     frame = jo.scores(run, "train")
     found = label_issues(run).set_index("example_id").loc[frame["example_id"]]
     columns = {name: sign * frame[name].to_numpy() for name, sign in COLUMNS.items()}
-    return {DEFAULT: found["label_quality"].to_numpy()} | columns
+    return {DEFAULT: found["label_quality"].to_numpy()} | parts(run) | columns
 
 
-def cleanlab_scores(run: Run, split: str = "train") -> Scores:
+def parts(run: Run) -> Scores:
+    """Return what the default is made of, less and less of it."""
+    unseen = Unseen(run.usable("train"), "train")
+    label, votes = unseen.kept["label"].values, unseen.votes()
+    held_out = np.mean(unseen.confidences(), axis=0, where=unseen.counted)
+    return {
+        f"{DEFAULT} by unseen members alone": label_quality(votes, label, held_out),
+        f"{DEFAULT} by their votes alone": label_quality(votes, label),
+        "confidence of unseen members": held_out,
+    }
+
+
+def cleanlab_scores(run: Run) -> Scores:
     """Return cleanlab's ensemble scores of the members' held-out probabilities."""
     from cleanlab.rank import (  # pyright: ignore[reportMissingImports]  # an extra
         get_label_quality_ensemble_scores,
     )
 
-    held_out = held_out_probabilities(run, split)
+    held_out = held_out_probabilities(run)
     given = held_out.label.astype(int), list(held_out.repeats)
     found = {}
     for method, adjust, weight in product(METHODS, (False, True), WEIGHTS):
@@ -272,6 +285,20 @@ def cleanlab_scores(run: Run, split: str = "train") -> Scores:
             *given, method=method, verbose=False, **how
         )
     return found
+
+
+def cleanlab_of_mean(run: Run, split: str) -> Scores:
+    """Return cleanlab's scores of the mean held-out probabilities."""
+    from cleanlab.rank import (  # pyright: ignore[reportMissingImports]  # an extra
+        get_label_quality_scores,
+    )
+
+    held_out = held_out_probabilities(run, split)
+    given = held_out.label.astype(int), held_out.probability
+    return {
+        f"cleanlab {method}": get_label_quality_scores(*given, method=method)
+        for method in METHODS
+    }
 
 
 # ---- how good they are
@@ -424,7 +451,7 @@ def of_judged(run: Run, position: np.ndarray) -> Scores:
         "accessibility": frame["accessibility"].to_numpy(),
         "confidence": frame["confidence"].to_numpy(),
         AUM: frame[AUM].to_numpy(),
-    } | cleanlab_scores(run, "test")
+    } | cleanlab_of_mean(run, "test")
     official = np.arange(len(frame))
     order = np.argsort(jo.join_scores(run, official, "official", "test").values)
     return {name: each[order[position]] for name, each in scores.items()}

@@ -488,6 +488,56 @@ def test_scores_are_refused_where_they_cannot_be_written(
     assert "a study of 2 runs; open one of them: mlp_widths=8, mlp_widths=none" in line
 
 
+@pytest.fixture(scope="module")
+def folds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the run of two pairs of members, each pair without one of two folds."""
+    out = tmp_path_factory.mktemp("folds") / "run"
+    options: dict[str, Any] = {
+        "data": "digits",
+        "train_examples": 90,
+        "test_examples": 50,
+        "members": 4,
+        "folds": 2,
+        "epochs": 2,
+        "record": ["true_logprob", "error_norm", "probability"],
+    }
+    return jo.train(model="mlp:widths=8", out=out, **options).path
+
+
+def test_label_issues_and_probabilities_are_written(
+    folds: Path, done: Done, here: Path
+) -> None:
+    words = ["--label-issues", "--out=issues.csv", "--probabilities=held_out.npz"]
+    assert done("scores", folds, *words) == (
+        "label issues: issues.csv (90 examples)\n"
+        "probabilities: held_out.npz (90 examples)\n"
+    )
+    found = pd.read_csv(here / "issues.csv")
+    pd.testing.assert_frame_equal(found, jo.label_issues(folds), check_dtype=False)
+    with np.load(here / "held_out.npz") as file:
+        wanted = jo.held_out_probabilities(folds)
+        np.testing.assert_array_equal(file["pred_probs"], wanted.probability)
+        np.testing.assert_array_equal(file["labels"], wanted.label)
+        assert file["pred_probs_list"].shape == (2, 90, 10)
+    done("scores", folds, "--gradients", "--epoch=1", "--out=scores.csv")
+    assert pd.read_csv(here / "scores.csv").grand_epoch.tolist() == [2.0] * 50
+
+
+def test_what_does_not_fit_label_issues_is_refused(
+    folds: Path, complaint: Complaint, here: Path
+) -> None:
+    scores = ["scores", folds, "--out=a.csv"]
+    for words in (["--gradients"], ["--epoch=1"]):
+        line = complaint([*scores, "--label-issues", *words])
+        assert f"{words[0].partition('=')[0]}: of scores, not with --label-iss" in line
+    line = complaint([*scores, "--probabilities=a.npz", "--split=test", "--epoch=9"])
+    assert "--epoch 9.0: wanted one of the training, 0 to 2" in line
+    assert "a.npy: wanted .npz" in complaint([*scores, "--probabilities=a.npy"])
+    (here / "a.csv").write_text("precious")
+    assert "a.csv: is there already" in complaint([*scores, "--probabilities=a.npz"])
+    assert [path.name for path in here.iterdir()] == ["a.csv"]
+
+
 def test_compare_says_how_alike_two_runs_are(study: Path, done: Done) -> None:
     runs = [study / "mlp_widths=8", study / "mlp_widths=none"]
     found = document(done("compare", *runs, "--json"))

@@ -1,15 +1,18 @@
 """Every experiment runs at its smoke size and prints a verdict for each criterion."""
 
 import re
+import sys
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from experiments import cscore_mnist, same_order
+from experiments import cscore_mnist, label_noise, same_order
 from jaxorder.analysis.numbers import measure_split
 from jaxorder.run.folder import Run
+from tests.conftest import cleanlab_rank
 from tests.test_compare import FakeRun, fake_record
 
 
@@ -84,3 +87,93 @@ def test_cscore_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert [size for size, _, _ in table] == [1, 2]
     cscore_mnist.draw(table, tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_label_noise(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cleanlab_rank()
+    document = tmp_path / "label_noise.md"
+    document.write_text(
+        "before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n"
+    )
+    words = ["--smoke", "--out", str(tmp_path / "out"), "--document", str(document)]
+    label_noise.app(words)
+    printed = capsys.readouterr().out
+    label_noise.app(words)  # nothing is left to train
+    assert capsys.readouterr().out == printed
+    form = r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \(.*\) \| (\S+) \| (\S+) \| (.*met) \|$"
+    found = re.findall(form, printed, re.MULTILINE)
+    assert [row[0] for row in found] == ["symmetric_20_1", "pair_20_0"]
+    for _, own, best, difference, low, verdict in found:
+        assert float(own) - float(best) == pytest.approx(float(difference), abs=2e-3)
+        assert (float(low) > label_noise.LEAST) == (verdict == "met")
+    written = document.read_text()
+    assert re.match(r"before\n<!-- results -->\n\nAverage precision", written)
+    assert written.endswith("<!-- end of results -->\nafter\n")
+
+
+def test_without_cleanlab_label_noise_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    with pytest.raises(SystemExit, match=r"needs cleanlab: pip install '\.\[exper"):
+        label_noise.main(out=Path("nowhere"), smoke=True)
+
+
+def scored(seed: int, ties: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores of 300 examples, and which are wrong, likelier at low scores."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 9, 300) / 9 if ties else rng.random(300)
+    return scores, rng.random(300) > 0.3 + 0.6 * scores
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_precision_and_auc_are_those_of_scikit_learn(ties: bool) -> None:
+    scores, wrong = scored(0, ties)
+    counts = np.random.default_rng(1).multinomial(300, np.full(300, 1 / 300), 4)
+    wanted = [average_precision_score(wrong, -scores, sample_weight=w) for w in counts]
+    np.testing.assert_allclose(
+        label_noise.average_precision(scores, wrong, counts.astype(float)), wanted
+    )
+    assert label_noise.auc(scores, wrong) == pytest.approx(
+        roc_auc_score(wrong, -scores)
+    )
+    first = np.sort(scores)[: wrong.sum()].max()
+    if not ties:
+        at = label_noise.precision_at_number(scores, wrong)
+        assert at == pytest.approx(wrong[scores <= first].mean())
+
+
+def noise_found(seed: int, better: float) -> label_noise.Found:
+    """Return a cell in which ours is a peer's score plus what is true."""
+    theirs, wrong = scored(seed)
+    scores = {label_noise.DEFAULT: theirs - better * wrong, label_noise.AUM: theirs}
+    precision = {n: label_noise.average_precision(s, wrong) for n, s in scores.items()}
+    cell = label_noise.Cell("pair", 0.1, seed, False)
+    return label_noise.Found(cell, wrong, scores, precision, precision)
+
+
+def test_bounds_hold_for_all_cells_at_once() -> None:
+    found = [noise_found(seed, better) for seed, better in ((0, 0.0), (1, 0.3))]
+    same, better = label_noise.bounds(found, 200)
+    assert (same.difference, same.low) == (0, pytest.approx(0, abs=1e-6))
+    assert 0 < better.low < better.difference
+    worse = [noise_found(seed, -0.3) for seed in range(3)]
+    told = label_noise.verdict(worse, 200)
+    assert told.count("NOT met |") == 3
+    assert "in every cell): NOT met, in 0 of 3 cells." in told
+    (alone,) = label_noise.bounds(found[1:], 200)
+    assert alone.low >= better.low
+
+
+def test_judged_images_are_found_by_their_official_positions(
+    tmp_path: Path, real_data: Path
+) -> None:
+    position, wrong = label_noise.read_judged(
+        real_data / "label_errors" / "mnist_test_judged.csv"
+    )
+    assert (len(position), wrong.sum()) == (100, 15)
+    scores, hard = scored(3)
+    low, high = label_noise.paired_interval(scores, scores, hard, 50)
+    assert low == high == 0
+    other = scores + 2.0 * ~hard
+    low, high = label_noise.paired_interval(other, scores, hard, 50)
+    assert 0 < low < high

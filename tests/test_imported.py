@@ -293,3 +293,94 @@ def test_a_mistyped_array_is_refused_with_what_was_meant(
     np.savez(tmp_path / "a.npz", **of_test(arrays), steps=arrays["step"])
     assert main(["import", str(tmp_path / "a.npz"), f"--out={tmp_path / 'run'}"]) == 2
     assert "no array steps (did you mean step?)" in capsys.readouterr().err
+
+
+def test_logits_bring_what_networks_record(tmp_path: Path) -> None:
+    own = jo.train(
+        data="digits",
+        train_examples=60,
+        test_examples=40,
+        model="mlp:widths=8",
+        members=4,
+        folds=2,
+        epochs=1,
+        keep_checkpoints="all",
+        record=["loss", "margin", "true_logprob", "error_norm", "probability"],
+        out=tmp_path / "own",
+    )
+    data, given = own.config.load(), {}
+    for prefix, split in (("", "test"), ("train_", "train")):
+        inputs, record = data.split(split).inputs, own.record(split)
+        given[prefix + "logits"] = np.stack([own.logits(inputs, s) for s in own.steps])
+        given[prefix + "label"] = record.label.values
+        given[prefix + "example_id"] = record.example_id.values
+    given["epoch"] = own.record("test").epoch.values
+    seen = own.record("train").trained_on.values
+    np.savez(tmp_path / "theirs.npz", **given, trained_on=seen)
+    arrays = read_predictions(tmp_path / "theirs.npz")
+    run = jo.from_predictions(**arrays, out=tmp_path / "theirs")
+    for split in ("test", "train"):
+        wanted, found = jo.scores(own, split), jo.scores(run, split)
+        assert set(wanted) == set(found)
+        pd.testing.assert_frame_equal(
+            found.drop(columns=["label_name", "common_name"]),
+            wanted[list(found)].drop(columns=["label_name", "common_name"]),
+            check_dtype=False,
+            rtol=1e-4,
+            atol=1e-4,
+        )
+    quality = [
+        jo.label_issues(each).set_index("example_id").label_quality.sort_index()
+        for each in (own, run)
+    ]
+    np.testing.assert_allclose(*quality, rtol=1e-3)
+    probability = [jo.held_out_probabilities(each).probability for each in (own, run)]
+    np.testing.assert_allclose(*probability, atol=1e-3)
+
+
+def test_members_that_diverged_have_no_quantities(tmp_path: Path) -> None:
+    logits = np.random.default_rng(0).normal(size=(2, 3, 5, 4))
+    logits[1, 2] = np.inf
+    run = jo.from_predictions(
+        logits=logits, label=np.arange(5) % 4, out=tmp_path / "run"
+    )
+    record = run.record("test")
+    assert np.isnan(record.margin[1, 2]).all()
+    assert np.isfinite(record.margin[0]).all()
+    assert np.isnan(record.probability[0]).all()
+    assert np.isfinite(jo.scores(run)["aum"]).all()
+
+
+def test_splits_without_logits_leave_the_quantities_out(
+    arrays: dict[str, Any], tmp_path: Path
+) -> None:
+    logits = np.zeros((*arrays["train_prediction"].shape, CLASSES))
+    given = of_test(arrays) | {
+        "train_logits": logits,
+        "train_label": arrays["train_label"],
+    }
+    run = jo.from_predictions(**given, out=tmp_path / "run")
+    assert "margin" not in run.record("train")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"trained_on": np.ones((6, 60))}, r"trained_on: wanted bool \[member, exa"),
+        ({"trained_on": np.ones((5, 60), bool)}, r"\[6, 60\], got bool \[5, 60\]"),
+        (
+            {"train_prediction": None, "train_label": None, "trained_on": [[True]]},
+            "trained_on: wanted training examples beside it",
+        ),
+        (
+            {"train_prediction": None, "train_logits": np.zeros((4, 6, 60, 2))},
+            "train_label: wanted classes that there are logits of, 0 to 1, got 2",
+        ),
+    ],
+)
+def test_what_was_trained_on_must_fit(
+    arrays: dict[str, Any], tmp_path: Path, changed: dict, message: str
+) -> None:
+    with pytest.raises(RequestError, match=message):
+        jo.from_predictions(**arrays | changed, out=tmp_path / "run")
+    assert not list(tmp_path.iterdir())

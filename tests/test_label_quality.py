@@ -29,7 +29,8 @@ def noisy(kind: str, seed: int = 0, share: float = 0.1) -> tuple[np.ndarray, ...
     true = rng.integers(0, 4, 2000)
     spread = np.where(true[:, None] >= 2, [0.5, 0.5, 4, 4], 0.5)
     spread[np.arange(2000), true] = 8
-    votes = np.array([rng.dirichlet(row) for row in spread])
+    votes = rng.gamma(spread)
+    votes /= votes.sum(axis=1, keepdims=True)
     step = rng.integers(1, 4, 2000) if kind == "symmetric" else 1
     wrong = rng.random(2000) < share
     return true, votes, np.where(wrong, (true + step) % 4, true)

@@ -6,13 +6,14 @@ finished run from the start, of a kind of its own, `imported`.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Integer, Shaped
+from jaxtyping import Bool, Float32, Integer, Shaped
+from scipy.special import log_softmax, softmax
 
 from jaxorder import record
 from jaxorder.config import RunConfig
@@ -25,6 +26,7 @@ from jaxorder.run.study import refuse_existing
 KIND = "imported"
 MOST_CLASSES = 2**16 - 1  # the last number of two bytes means "not recorded"
 BLOCK = 64  # members of a chunk of the record
+RECORDED = ("loss", "margin", "true_logprob", "error_norm", "probability")
 DIFFER = "what the predictions do not say"
 
 
@@ -37,17 +39,33 @@ class Imported:
         label: Classes, [example].
         example_id: [example].
         finite: Whether each member's values counted, [snapshot, member].
+        logits: [snapshot, member, example, class], where they were given.
+        trained_on: Whether each member saw each example, [member, example], where
+            that was said.
     """
 
     prediction: Integer[np.ndarray, "snapshot member example"]
     label: Integer[np.ndarray, "example"]
     example_id: Integer[np.ndarray, "example"]
     finite: Bool[np.ndarray, "snapshot member"]
+    logits: Shaped[np.ndarray, "snapshot member example class"] | None = None
+    trained_on: Bool[np.ndarray, "member example"] | None = None
 
     @property
     def classes(self) -> int:
         """The least number of classes that there must be."""
-        return 1 + int(max(self.label.max(), self.prediction.max()))
+        there = 0 if self.logits is None else self.logits.shape[-1]
+        return max(there, 1 + int(max(self.label.max(), self.prediction.max())))
+
+    def quantities(self, snapshot: int, own: slice) -> dict[str, np.ndarray]:
+        """Return what logits say of the examples at a snapshot, for some members."""
+        if self.logits is None:
+            return {}
+        logits = np.nan_to_num(self.logits[snapshot, own].astype(np.float32))
+        found = said_by_logits(logits, self.label)
+        if snapshot == len(self.prediction) - 1:
+            found["probability"] = softmax(logits, axis=-1).astype(np.float16)
+        return found
 
 
 @dataclass(frozen=True)
@@ -75,6 +93,7 @@ def from_predictions(
     seed: Any = None,
     example_id: Any = None,
     train_example_id: Any = None,
+    trained_on: Any = None,
     class_names: Iterable[str] | None = None,
     name: str = "imported",
     data: str = "predictions",
@@ -88,7 +107,9 @@ def from_predictions(
         split: `test` or `train`: what `prediction` and `label` are of.
         logits: In place of `prediction`, [snapshot, member, example, class]: the
             largest is predicted; where one of a member's is not finite, the member
-            counts as diverged at that snapshot.
+            counts as diverged at that snapshot. Loss, margin, the label's probability,
+            EL2N and the last probabilities are recorded of them, where all splits have
+            logits.
         train_prediction: Of the training examples, in addition.
         train_label: Theirs.
         train_logits: In place of `train_prediction`.
@@ -98,6 +119,8 @@ def from_predictions(
         example_id: What each example is called, whole numbers that differ; else 0, 1,
             ... Two runs are compared on the examples of the same ids.
         train_example_id: Of the training examples.
+        trained_on: Whether each member was trained on each training example, bool
+            [member, example], where members saw different ones.
         class_names: Names of the classes, in the order of their numbers.
         name: What the run is called.
         data: What the data are called; the source's name lets reports show examples.
@@ -123,6 +146,7 @@ def from_predictions(
         splits["train"] = imported(
             "train_", train_prediction, train_label, train_logits, train_example_id
         )
+    splits = _with_trained_on(splits, trained_on)
     shape = _shape(splits)
     moments = _moments(shape, step, epoch, seed)
     names = _class_names(splits, class_names)
@@ -153,8 +177,10 @@ def imported(
             f"{given(prefix + 'prediction')}: give predictions, or "
             f"{given(prefix + 'logits')} in their place"
         )
+    kept = None
     if logits is not None:
-        classes, finite = _largest(prefix + "logits", logits)
+        kept = np.asarray(logits)
+        classes, finite = _largest(prefix + "logits", kept)
     else:
         classes = _whole(prefix + "prediction", prediction, "snapshot member example")
         finite = np.ones(classes.shape[:2], bool)
@@ -170,7 +196,55 @@ def imported(
             f"{given(prefix + 'example_id')}: {examples - len(np.unique(ids))} of "
             f"{examples} are there twice; each example needs an id of its own"
         )
-    return Imported(classes, labels, ids.astype(np.int64), finite)
+    if kept is not None and labels.max() >= kept.shape[-1]:
+        raise RequestError(
+            f"{given(prefix + 'label')}: wanted classes that there are logits of, 0 to "
+            f"{kept.shape[-1] - 1}, got {labels.max()}"
+        )
+    return Imported(classes, labels, ids.astype(np.int64), finite, kept)
+
+
+def said_by_logits(
+    logits: Float32[np.ndarray, "member example class"],
+    label: Integer[np.ndarray, "example"],
+) -> dict[str, Float32[np.ndarray, "member example"]]:
+    """Return what members that networks are would have recorded, by the same formulas.
+
+    Args:
+        logits: Finite.
+        label: Classes.
+    """
+    own = np.arange(logits.shape[-1]) == label[:, None]
+    true = np.where(own, logits, -np.inf).max(axis=-1)
+    others = np.where(own, -np.inf, logits).max(axis=-1)
+    logprob = np.where(own, log_softmax(logits, axis=-1), -np.inf).max(axis=-1)
+    return {
+        "loss": -logprob,
+        "margin": true - others,
+        "true_logprob": logprob,
+        "error_norm": np.linalg.norm(softmax(logits, axis=-1) - own, axis=-1),
+    }
+
+
+def _with_trained_on(
+    splits: dict[str, Imported], trained_on: Any
+) -> dict[str, Imported]:
+    """Return the splits with what members were trained on, checked."""
+    if trained_on is None:
+        return splits
+    seen = np.asarray(trained_on)
+    if "train" not in splits:
+        raise RequestError(
+            f"{given('trained_on')}: wanted training examples beside it; give "
+            f"{given('split', 'train')}, or {given('train_prediction')}"
+        )
+    wanted = splits["train"].prediction.shape[1:]
+    if seen.dtype != bool or seen.shape != wanted:
+        raise RequestError(
+            f"{given('trained_on')}: wanted bool [member, example], {list(wanted)}, "
+            f"got {seen.dtype} {list(seen.shape)}"
+        )
+    return splits | {"train": replace(splits["train"], trained_on=seen)}
 
 
 def _largest(
@@ -325,12 +399,16 @@ def _write(
         epochs=moments.epoch,
         seeds=moments.seed,
         splits={
-            split: record.RecordedSplit(each.label, each.example_id)
+            split: record.RecordedSplit(
+                each.label,
+                each.example_id,
+                member_columns=_known(trained_on=each.trained_on),
+            )
             for split, each in splits.items()
         },
         classes=document.data.class_names,
         block=block,
-        quantities=(),
+        quantities=RECORDED if _all_have_logits(splits) else (),
         inputs={},
     )
     with new_folder(out) as folder:
@@ -341,6 +419,14 @@ def _write(
             _write_block(folder, splits, document, first, min(block, members - first))
         record.finish(folder)
     return Run(out)
+
+
+def _known(**arrays: np.ndarray | None) -> dict[str, np.ndarray]:
+    return {name: array for name, array in arrays.items() if array is not None}
+
+
+def _all_have_logits(splits: Mapping[str, Imported]) -> bool:
+    return all(each.logits is not None for each in splits.values())
 
 
 def _attributes(document: RunDocument) -> dict[str, object]:
@@ -366,6 +452,8 @@ def _write_block(
     for split, each in splits.items():
         for snapshot, finite in enumerate(each.finite[:, own]):
             values = {"prediction": each.prediction[snapshot, own]}
+            if _all_have_logits(splits):
+                values |= each.quantities(snapshot, own)
             writer.write(split, snapshot, finite, values)
     steps = document.steps
     writer.commit(record.Commit(first, members, len(steps), steps[-1], 0.0, 0.0))

@@ -29,6 +29,7 @@ ARRAYS = (
     "seed",
     "example_id",
     "train_example_id",
+    "trained_on",
     "class_names",
 )
 NEEDED = ("step", "seed", "example_id", "prediction", "label")
