@@ -1,11 +1,12 @@
 """Agreement, order and difficulty, with their uncertainty: pure numpy, no jax."""
 
-from jaxorder.analysis.compare import (
-    Comparison,
-    MatchedAccuracy,
-    compare,
-    match_snapshots,
+from jaxorder.analysis.agreement import (
+    Agreements,
+    PairAgreement,
+    RunAgreement,
+    agreements,
 )
+from jaxorder.analysis.compare import Comparison, MatchedAccuracy, compare
 from jaxorder.analysis.containment import (
     Containment,
     containment,
@@ -47,6 +48,7 @@ from jaxorder.analysis.nulls import (
     independent_null,
     poisson_binomial,
 )
+from jaxorder.analysis.only_stronger import OnlyStronger, only_stronger
 from jaxorder.analysis.orders import OrderComparison, compare_orders
 from jaxorder.analysis.pairs import (
     mean_pairwise_kappa,
@@ -71,8 +73,10 @@ from jaxorder.analysis.tetrachoric import (
     tetrachoric,
     tetrachoric_between,
 )
+from jaxorder.analysis.two_runs import match_snapshots
 
 __all__ = [
+    "Agreements",
     "Comparison",
     "Containment",
     "ErrorAgreement",
@@ -81,11 +85,15 @@ __all__ = [
     "Learned",
     "MatchedAccuracy",
     "Null",
+    "OnlyStronger",
     "OrderComparison",
+    "PairAgreement",
     "PairRow",
     "Results",
+    "RunAgreement",
     "SummaryRow",
     "accessibility",
+    "agreements",
     "bimodality",
     "class_null",
     "classification_agreement",
@@ -122,6 +130,7 @@ __all__ = [
     "member_accessibility",
     "members_needed",
     "neighbour_consistency",
+    "only_stronger",
     "order_correlation",
     "order_reliability",
     "pairwise_kappa",

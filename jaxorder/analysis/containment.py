@@ -7,9 +7,11 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from jaxorder.analysis.inputs import Array, Run, measured_by, read_snapshot, require
 from jaxorder.analysis.measures import tp_agreement
+from jaxorder.analysis.two_runs import Both, takes_two_runs
 
 # "Learned" is a majority of the members; the others are to see that it hangs on none.
 THRESHOLDS = np.linspace(0.1, 0.9, 9)
+HALF = 4  # where the majority stands among them
 
 
 class Containment(NamedTuple):
@@ -38,6 +40,21 @@ class Containment(NamedTuple):
     unlearned: Float[np.ndarray, " threshold"]
 
 
+def _containment_of(both: Both, **given: Any) -> Containment:
+    weaker, stronger = weaker_first(both.correct())
+    agreements = tp_agreement(weaker), tp_agreement(stronger)
+    return containment(*agreements, **{"label": both.label, **given})
+
+
+def weaker_first(
+    correct: tuple[Bool[np.ndarray, "_ example"], Bool[np.ndarray, "_ example"]],
+) -> tuple[Bool[np.ndarray, "_ example"], Bool[np.ndarray, "_ example"]]:
+    """Put the collection of the lower mean accuracy first."""
+    a, b = correct
+    return (b, a) if b.mean() < a.mean() else (a, b)
+
+
+@takes_two_runs(_containment_of)
 def containment(
     weaker: Float[Array, " example"],
     stronger: Float[Array, " example"],
@@ -48,9 +65,12 @@ def containment(
 
     Args:
         weaker: [example], TP-agreement of a snapshot of the weaker collection, or of
-            an earlier snapshot of the same; no member of it may be in the other's.
+            an earlier snapshot of the same; no member of it may be in the other's. Or
+            two runs, of which the last snapshots, or `at="matched"` accuracy, or `at`
+            a position each; the less accurate there is the weaker.
         stronger: [example], of the stronger; the same examples in the same order.
-        label: [example], classes within which chance is taken.
+        label: [example], classes within which chance is taken. Of runs, those that
+            count as right.
         thresholds: [threshold], in [0, 1).
 
     Returns:

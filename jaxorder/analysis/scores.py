@@ -1,25 +1,43 @@
 """One row an example: how early it is learned, how surely, and what it is taken for."""
 
 import os
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from jaxorder.analysis.held_out import held_out_accuracy
-from jaxorder.analysis.inputs import Run, begun, opened, read_correct
+from jaxorder.analysis.inputs import Run, begun, opened
 from jaxorder.analysis.measures import (
-    accessibility,
     classification_agreement,
     common_prediction,
     epoch_weights,
-    forgetting_events,
-    learned_snapshot,
     tp_agreement,
 )
+from jaxorder.analysis.streaming import (
+    Piece,
+    agreeing,
+    done,
+    fitting,
+    pieces,
+    windows,
+)
 from jaxorder.errors import RequestError
+
+_LEARNING = (
+    "accessibility",
+    "median_learned_epoch",
+    "share_never_learned",
+    "forgetting",
+)
+_COLUMNS = (
+    *("example_id", "label", "accessibility", "final_tpa", "final_ca"),
+    *("common_prediction", *_LEARNING[1:]),
+)
 
 
 def scores(run: Run | str | os.PathLike[str], split: str = "test") -> pd.DataFrame:
@@ -55,20 +73,19 @@ def scores(run: Run | str | os.PathLike[str], split: str = "test") -> pd.DataFra
     """
     run = begun(opened(run), split)
     kept = run.usable(split)
-    correct, epoch = read_correct(run, split)["correct"], kept["epoch"].values
     final = kept["prediction"].isel(snapshot=-1).values
+    label = fitting(kept["label"].values, final.dtype)
     columns = {
         "example_id": kept["example_id"].values,
         "label": kept["label"].values,
-        "accessibility": accessibility(correct, epoch_weights(epoch)),
-        "final_tpa": tp_agreement(correct[-1]),
+        **_learning(kept),
+        "final_tpa": tp_agreement(final == label),
         "final_ca": classification_agreement(final),
         "common_prediction": common_prediction(final),
-        **_learning(correct, epoch),
-        "forgetting": forgetting_events(correct).mean(axis=0),
-        **_held_out(kept, correct[-1]),
+        **_held_out(kept, final == label),
     }
-    return pd.DataFrame(columns | _others(kept, epoch_weights(epoch)))
+    ordered = {name: columns[name] for name in (*_COLUMNS, *columns)}
+    return pd.DataFrame(ordered | _others(kept, epoch_weights(kept["epoch"].values)))
 
 
 def _held_out(
@@ -111,18 +128,57 @@ def write_scores(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _learning(
-    correct: Bool[np.ndarray, "snapshot member example"],
+def _learning(kept: xr.Dataset) -> dict[str, Float[np.ndarray, " example"]]:
+    """Tell how early each example was learned, since when, and how often forgotten."""
+    members, examples = kept.sizes["member"], kept.sizes["example"]
+    found = {name: np.zeros(examples) for name in _LEARNING}
+    for window in windows(members, examples):
+        own = {name: values[window] for name, values in found.items()}
+        shape = members, len(range(*window.indices(examples)))
+        work = partial(_learned, kept["epoch"].values, own, _Members.of(shape))
+        done(pieces(kept, work, examples=window))
+    return found
+
+
+class _Members(NamedTuple):
+    """What is known of members as of the last snapshot that was seen.
+
+    Attributes:
+        since: The snapshot after the last at which each was wrong.
+        before: Whether each was correct.
+    """
+
+    since: Integer[np.ndarray, "member example"]
+    before: Bool[np.ndarray, "member example"]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int]) -> "_Members":
+        """Know nothing yet."""
+        return cls(np.zeros(shape, np.uint32), np.zeros(shape, bool))
+
+
+def _learned(
     epoch: Float[np.ndarray, " snapshot"],
-) -> dict[str, Float[np.ndarray, " example"]]:
-    """Tell when the median member learned each example, and how many never did."""
-    snapshot, learned = learned_snapshot(correct)
-    # Never learned comes after the last epoch, whatever that is: infinity.
-    epochs = np.median(np.append(epoch, np.inf)[snapshot], axis=0)
-    return {
-        "median_learned_epoch": np.where(np.isinf(epochs), np.nan, epochs),
-        "share_never_learned": (~learned).mean(axis=0),
-    }
+    found: dict[str, Float[np.ndarray, " example"]],
+    state: _Members,
+    piece: Piece,
+) -> None:
+    """Add a piece to what was found of its examples."""
+    own = {name: values[piece.examples] for name, values in found.items()}
+    since, before = (each[:, piece.examples] for each in state)
+    weights, members = epoch_weights(epoch), len(since)
+    for snapshot, correct in piece.correct():
+        if weights[snapshot]:
+            share = agreeing(correct) / members
+            own["accessibility"] += weights[snapshot] * share
+        own["forgetting"] += agreeing(before & ~correct) / members
+        np.copyto(since, snapshot + 1, where=~correct)
+        before[...] = correct
+    if piece.first + len(piece.prediction) == len(epoch):
+        # Never learned comes after the last epoch, whatever that is: infinity.
+        epochs = np.median(np.append(epoch, np.inf)[since], axis=0)
+        own["median_learned_epoch"][...] = np.where(np.isinf(epochs), np.nan, epochs)
+        own["share_never_learned"][...] = agreeing(~before) / members
 
 
 def _others(

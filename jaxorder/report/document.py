@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from jaxorder.analysis.agreement import Agreements, PairAgreement
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.analysis.reliability import members_needed_between
@@ -12,6 +13,7 @@ from jaxorder.analysis.results import PairRow, SummaryRow
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import agreement_since
 from jaxorder.errors import on_command_line
+from jaxorder.plain import plain
 from jaxorder.report.blocks import Finding
 from jaxorder.report.sections.members import member_examples_a_second
 from jaxorder.report.sections.order import WANTED
@@ -32,7 +34,25 @@ def document(page: Page) -> dict[str, Any]:
     return {
         "runs": [_run(run, row) for run, row in rows],
         "pairs": [pair_document(pair) for pair in page.results.pairs],
+        "agreement": _agreement(page.results.agreements),
         "findings": [_finding(finding) for finding in page.findings],
+    }
+
+
+def _agreement(found: Agreements) -> dict[str, Any]:
+    """Tell how far members are wrong on the same examples at the last snapshots."""
+    return {
+        "runs": [plain(run) for run in found.runs],
+        "pairs": [
+            pair.to_dict()
+            if isinstance(pair, PairAgreement)
+            else {
+                "name_a": pair.name_a,
+                "name_b": pair.name_b,
+                "problem": on_command_line(pair.error),
+            }
+            for pair in found.pairs
+        ],
     }
 
 

@@ -16,12 +16,14 @@ from jaxorder.report.lede import unfinished
 from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance
+from jaxorder.report.sections.contained import contained
 from jaxorder.report.sections.gallery import gallery
 from jaxorder.report.sections.headline import headline
 from jaxorder.report.sections.learning import learning
 from jaxorder.report.sections.making import making
 from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
+from jaxorder.report.sections.together import together
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import counted, listed, page_nouns
 from jaxorder.run.folder import Labels, Run
@@ -38,8 +40,10 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     learning,
     agreement,
     chance,
+    together,
     order,
     across,
+    contained,
     gallery,
     making,
 )
