@@ -62,6 +62,8 @@ class PairAgreement:
         name_a: of the one run.
         name_b: of the other.
         examples: how many both recorded.
+        members_a: how many of the one stayed finite.
+        members_b: of the other.
         step_a: step of the snapshot of the one.
         step_b: of the other.
         accuracy_a: mean accuracy of the one there, in [0, 1].
@@ -76,6 +78,8 @@ class PairAgreement:
     name_a: str
     name_b: str
     examples: int
+    members_a: int
+    members_b: int
     step_a: int
     step_b: int
     accuracy_a: float
@@ -202,6 +206,8 @@ def pair_agreement(found: Matched) -> PairAgreement:
         name_a=name_a,
         name_b=name_b,
         examples=a.shape[1],
+        members_a=len(a),
+        members_b=len(b),
         step_a=found.steps[0],
         step_b=found.steps[1],
         accuracy_a=accuracies[0],

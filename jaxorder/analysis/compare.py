@@ -20,7 +20,7 @@ from jaxorder.analysis.orders import (
     Total,
 )
 from jaxorder.analysis.scales import FISHER
-from jaxorder.analysis.streaming import HELD, done, spread
+from jaxorder.analysis.streaming import done, held_at_most, spread
 from jaxorder.analysis.two_runs import (
     Labelled,
     accuracy_on,
@@ -203,7 +203,7 @@ def compare_measured(
         if isinstance(pair, _Pair):
             pair.announce()
     pairs = [pair for pair in planned if isinstance(pair, _Pair)]
-    held = sum(side.bytes_held for side in sides) <= HELD
+    held = sum(side.bytes_held for side in sides) <= held_at_most()
     for side in sides:
         side.read(held)
     for pair in pairs:
@@ -315,7 +315,7 @@ class _Source:
             return
         numbers = self.numbers(self.split)
         each = self.bytes_held // numbers.members
-        some = max(HELD // each, 1)
+        some = max(held_at_most() // each, 1)
         for first in range(0, numbers.members, some):
             yield first, self._scores(slice(first, first + some))
 

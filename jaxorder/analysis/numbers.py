@@ -27,10 +27,10 @@ from jaxorder.analysis.nulls import Null, null_of_accuracy, null_of_classes
 from jaxorder.analysis.reliability import correlation_of_halves, reliability
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.streaming import (
-    HELD,
     Piece,
     agreeing,
     fitting,
+    held_at_most,
     pieces,
     spread,
     windows,
@@ -168,7 +168,10 @@ class RunNumbers:
 
 
 def measure(
-    run: RunFolder, name: str, simulations: int = SIMULATIONS, held: int = HELD
+    run: RunFolder,
+    name: str,
+    simulations: int = SIMULATIONS,
+    held: int | None = None,
 ) -> RunNumbers:
     """Measure a run.
 
@@ -176,19 +179,20 @@ def measure(
         run: The run, finished or not.
         name: What reports call it.
         simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
-        held: Bytes of what may be held of it when it is measured.
+        held: Bytes of what may be held of it when it is measured; None: 1 GiB.
 
     Returns:
         The numbers; None for the splits where no snapshot or no member counts.
     """
     test, train = (
-        measure_split(run, split, simulations, held // len(SPLITS)) for split in SPLITS
+        measure_split(run, split, simulations, (held or held_at_most()) // len(SPLITS))
+        for split in SPLITS
     )
     return RunNumbers(run, name, test, train, tuple(excluded_members(run)))
 
 
 def measure_split(
-    run: Run, split: str, simulations: int = 0, held: int = HELD
+    run: Run, split: str, simulations: int = 0, held: int | None = None
 ) -> SplitNumbers | None:
     """Gather the numbers of one split in one pass over its snapshots.
 
@@ -199,7 +203,7 @@ def measure_split(
         run: The run.
         split: "train" or "test".
         simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
-        held: Bytes that these accessibilities may take afterwards.
+        held: Bytes that these accessibilities may take afterwards; None: 1 GiB.
 
     Returns:
         The numbers, or None where the split or no snapshot of it is recorded, or no
@@ -212,7 +216,7 @@ def measure_split(
         return None
     gathered = _Gathered(dataset, bool(simulations))
     gathered.read()
-    small = gathered.order.nbytes <= held and gathered.whole
+    small = gathered.order.nbytes <= (held or held_at_most()) and gathered.whole
     return SplitNumbers(
         split=split,
         step=dataset["step"].values,

@@ -17,7 +17,7 @@ from jaxorder.analysis.intervals import Interval, number, undefined
 from jaxorder.analysis.numbers import SIMULATIONS, SPLITS, RunNumbers, measure
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import compared_snapshot
-from jaxorder.analysis.streaming import HELD
+from jaxorder.analysis.streaming import held_at_most
 from jaxorder.errors import RequestError
 from jaxorder.notebook import html_table
 from jaxorder.run.folder import Run
@@ -213,7 +213,10 @@ def measure_all(runs: Sequence[Run], simulations: int = SIMULATIONS) -> Results:
     Returns:
         What every page, table and document about the runs is made from.
     """
-    named, held = zip(runs, run_names(runs), strict=True), HELD // max(len(runs), 1)
+    named, held = (
+        zip(runs, run_names(runs), strict=True),
+        held_at_most() // max(len(runs), 1),
+    )
     measured = [measure(run, name, simulations, held) for run, name in named]
     return Results(
         measured, [row for split in SPLITS for row in pair_rows(measured, split)]

@@ -23,6 +23,12 @@ _READ = 2**25
 # Entries, members times examples, of a block.
 _BLOCK = 2**17
 
+
+def held_at_most() -> int:
+    """Return the bytes that may be held of what grows with members times examples."""
+    return HELD
+
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -133,34 +139,35 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def blocks(members: int, examples: int, entries: int = _BLOCK) -> list[slice]:
+def blocks(members: int, examples: int, entries: int | None = None) -> list[slice]:
     """Cut examples into blocks that stay in a core's cache.
 
     Args:
         members: entries of an example.
         examples: how many there are.
-        entries: of a block, at most, unless 512 examples have more.
+        entries: of a block, at most, unless 512 examples have more; None: as many
+            as stay in a cache.
 
     Example:
         >>> blocks(members=2**10, examples=1500)
         [slice(0, 512, None), slice(512, 1024, None), slice(1024, 1500, None)]
     """
-    return _cut(examples, max(entries // max(members, 1), 512))
+    return _cut(examples, max((entries or _BLOCK) // max(members, 1), 512))
 
 
-def windows(members: int, examples: int, held: int = HELD) -> list[slice]:
+def windows(members: int, examples: int, held: int | None = None) -> list[slice]:
     """Cut examples into windows of which every member's score may be held.
 
     Args:
         members: how many there are.
         examples: likewise.
-        held: bytes that may be.
+        held: bytes that may be; None: 1 GiB.
 
     Example:
         >>> windows(members=4, examples=10, held=200)
         [slice(0, 6, None), slice(6, 10, None)]
     """
-    return _cut(examples, max(held // (8 * max(members, 1)), 1))
+    return _cut(examples, max((held or held_at_most()) // (8 * max(members, 1)), 1))
 
 
 def _cut(length: int, most: int) -> list[slice]:

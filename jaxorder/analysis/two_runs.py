@@ -135,7 +135,7 @@ def _nearest(accuracy: Float[np.ndarray, " snapshot"], wanted: float) -> int:
 
 def matches(gap: float) -> bool:
     """Tell whether a gap of test accuracy is at most 2 points."""
-    return gap <= MATCHED_GAP + _ROUNDING
+    return bool(gap <= MATCHED_GAP + _ROUNDING)
 
 
 def accuracy_on(
@@ -235,7 +235,7 @@ def both(
     run_a: Run | str | PathLike[str],
     run_b: Run | str | PathLike[str],
     split: str = "test",
-    at: At = "last",
+    at: Any = "last",
 ) -> Both:
     """Bring two runs together.
 
@@ -266,14 +266,15 @@ def _labelled(run: Run, split: str) -> Labelled:
     return Labelled(run.name, found["example_id"].values, found["label"].values)
 
 
-def _snapshots(a: Run, b: Run, split: str, at: At) -> tuple[int, int]:
+def _snapshots(a: Run, b: Run, split: str, at: Any) -> tuple[int, int]:
     there = tuple(run.usable(split).sizes["snapshot"] for run in (a, b))
-    if at == "last":
+    named = at if isinstance(at, str) else ""
+    if named == "last":
         return there[0] - 1, there[1] - 1
-    if at == "matched":
+    if named == "matched":
         return _matched(a, b, split)
     pair = tuple(at) if isinstance(at, tuple | list) else ()
-    if len(pair) != 2 or not all(
+    if len(pair) != len(there) or not all(
         isinstance(each, int) and -many <= each < many
         for each, many in zip(pair, there, strict=True)
     ):

@@ -15,6 +15,7 @@ from jaxorder.report.wording import few_members
 _HEAD = (
     "Run, or pair",
     "Examples",
+    "Members",
     "Accuracy",
     "Mean pairwise kappa",
     "Tetrachoric",
@@ -113,6 +114,7 @@ def _run_cells(run: RunAgreement) -> list[str]:
     return [
         run.name,
         f"{run.examples:,}",
+        f"{run.members}",
         f"{run.accuracy:.3f}",
         run.kappa.text(few=False),
         run.tetrachoric.text(few=False),
@@ -124,8 +126,9 @@ def _pair_cells(pair: PairAgreement) -> list[str]:
     return [
         f"{pair.name_a} and {pair.name_b}",
         f"{pair.examples:,}",
+        f"{pair.members_a}, {pair.members_b}",
         f"{pair.accuracy_a:.3f}, {pair.accuracy_b:.3f}",
         pair.kappa.text(few=False),
         pair.tetrachoric.text(few=False),
-        "",
+        "-",
     ]
