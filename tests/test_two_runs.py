@@ -106,13 +106,13 @@ def test_matched_snapshots_are_those_of_nearest_test_accuracy() -> None:
     ("asked", "words"),
     [
         ({"at": "first"}, "at='first': wanted 'last', 'matched' or the positions"),
-        ({"at": (9, 0)}, "at=(9, 0): wanted"),
-        ({"at": (1,)}, "at=(1,): wanted"),
+        ({"at": (9, 0)}, "at='(9, 0)': wanted"),
+        ({"at": (1,)}, "at='(1,)': wanted"),
         ({"at": "matched"}, "differ by at most 0.02, got"),
     ],
 )
 def test_snapshots_that_are_not_there_are_refused(asked: dict, words: str) -> None:
-    a, b = the_pair()
+    a, b = a_run("a", 1), a_run("b", 2, 0.53)
     with pytest.raises(RequestError) as refused:
         containment(a, b, **asked)
     assert words in str(refused.value).replace('"', "'")

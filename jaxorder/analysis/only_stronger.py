@@ -81,7 +81,7 @@ def only_stronger(
         >>> stronger = np.array([[True, True, True, False], [True, True, False, False]])
         >>> found = only_stronger(weaker, stronger, np.zeros(4))
         >>> found.example.tolist(), found.confirmed, found.chance
-        ([1], 1, 0.375)
+        ([1], 1, 0.25)
     """
     first = require("weaker", weaker, "b", "member example")
     second = require("stronger", stronger, "b", "member example")

@@ -279,7 +279,7 @@ def _snapshots(a: Run, b: Run, split: str, at: Any) -> tuple[int, int]:
         for each, many in zip(pair, there, strict=True)
     ):
         raise RequestError(
-            f"{given('at', at)}: wanted 'last', 'matched' or the positions of a "
+            f"{given('at', str(at))}: wanted 'last', 'matched' or the positions of a "
             f"snapshot of {a.name!r}, of {there[0]}, and one of {b.name!r}, of "
             f"{there[1]}"
         )

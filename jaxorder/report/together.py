@@ -36,7 +36,7 @@ def _few(found: Containment) -> str:
 
 
 def percents(found: Containment, at: int) -> str:
-    """Write a share of a curve beside what chance gives.
+    """Write a share of a curve with its interval, beside what chance gives.
 
     Args:
         found: the curve.
@@ -45,7 +45,8 @@ def percents(found: Containment, at: int) -> str:
     share, chance = float(found.share[at]), float(found.chance[at])
     if math.isnan(share):
         return "undefined"
-    return f"{percent(share)} (chance {percent(chance)})"
+    ends = f"{percent(float(found.low[at]))} to {percent(float(found.high[at]))}"
+    return f"{percent(share)} ({ends}; chance {percent(chance)})"
 
 
 def only_words(pair: PairAgreement) -> str:

@@ -86,6 +86,8 @@ def containment_curve(
             given = {"color": look.colour, "ls": ":", "lw": 1.4}
             ax.plot(halves.threshold, halves.share, label="halves", **given)
         given = {"color": look.colour, "marker": look.marker, "ms": 3.5}
+        band = {"color": look.colour, "alpha": 0.2, "lw": 0}
+        ax.fill_between(found.threshold, found.low, found.high, **band)
         ax.plot(found.threshold, found.share, label="share", **given)
         low = np.nanmin([1.0, *found.share, *found.chance])
         ax.set(ylim=(max(0.0, low - 0.08), 1.03), xlabel="right for more than")

@@ -44,12 +44,13 @@ def _plate(
         f"Of what the weaker {model} has learned, how much has the stronger, too?",
         "At each threshold an example is learned if more than so many of the members "
         "are right on it. The line is the share of the weaker's examples that the "
-        "stronger has learned, too; dotted, how much one half of the stronger's own "
-        "members has learned of what the other half has, about the most to expect of "
-        "two that are equally strong. The grey line is chance: what the share would be "
-        "if, within each class, what the one has learned said nothing about the "
-        "other. A line near the grey one would contradict that the weaker's examples "
-        "are part of the stronger's; shares say little where chance is near 1.",
+        "stronger has learned, too, with its 95 % interval over other examples; "
+        "dotted, how much one half of the stronger's own members has learned of what "
+        "the other half has, about the most to expect of two that are equally strong. "
+        "The grey line is chance: what the share would be if, within each class, what "
+        "the one has learned said nothing about the other. A line near the grey one "
+        "would contradict that the weaker's examples are part of the stronger's; "
+        "shares say little where chance is near 1.",
         [
             containment_curve(
                 pair.containment,
