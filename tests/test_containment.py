@@ -129,3 +129,28 @@ def test_wrong_arguments_are_refused(changed, message):
 def test_one_member_has_no_halves():
     with pytest.raises(ValueError, match="wanted at least 2 members to halve, got 1"):
         containment_of_halves(np.ones((1, 3), bool), np.zeros(3))
+
+
+@pytest.mark.parametrize("truth", [0.5, 0.9, 0.99])
+def test_intervals_of_the_share_cover_it_over_other_examples(truth):
+    rng = np.random.default_rng(7)
+    covered = []
+    for _ in range(400):
+        weaker = (rng.random(500) < 0.6) * 1.0
+        stronger = (rng.random(500) < np.where(weaker > 0, truth, 0.3)) * 1.0
+        found = containment(weaker, stronger, np.zeros(500), HALF)
+        covered.append(found.low[0] <= truth <= found.high[0])
+    # less the draws' own error, two binomial standard errors
+    assert 0.92 - 0.022 <= np.mean(covered) <= 0.98 + 0.022
+
+
+def test_intervals_hold_the_ends_and_are_undefined_where_the_share_is():
+    one, none = np.ones(20), np.zeros(20)
+    label = np.zeros(20)
+    for stronger, share in ((one, 1.0), (none, 0.0)):
+        found = containment(one, stronger, label, HALF)
+        assert found.low[0] <= share <= found.high[0]
+        assert found.share[0] == share
+        assert 0.05 < found.high[0] - found.low[0] < 0.3
+    found = containment(none, one, label, HALF)
+    assert np.isnan([found.share[0], found.low[0], found.high[0]]).all()

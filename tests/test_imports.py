@@ -53,7 +53,7 @@ NEEDS = {
     },
     "report": {
         *("errors", "files", "config", "data", "record", "analysis"),
-        *("run.folder", "run.study", "options", "progress.wording"),
+        *("run.folder", "run.study", "options", "plain", "progress.wording"),
     },
 }
 

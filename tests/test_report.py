@@ -37,6 +37,7 @@ from jaxorder.analysis import (
     member_accessibility,
     members_needed,
 )
+from jaxorder.analysis.covariance import Covariance
 from jaxorder.analysis.intervals import beyond
 from jaxorder.analysis.numbers import RunNumbers, measure, measure_split
 from jaxorder.analysis.reliability import order_reliability
@@ -1038,13 +1039,14 @@ def test_two_members_that_contradict_each_other_have_not_learned_alike(
 ) -> None:
     run = measure(open_run(study / "mlp"), "mlp", 1)
     assert run.test is not None
+    assert run.test.order is not None
     first, second = run.test.order[:2]
     order = np.stack([first, 1 - first + 0.01 * second])
     two = {"accuracy": run.test.accuracy[:, :2], "seed": run.test.seed[:2]}
     two["counts"] = run.test.counts[:, :3]
     told = []
     for values in (order, np.full_like(order, 0.25)):
-        test = replace(run.test, order=values, **two)
+        test = replace(run.test, covariance=Covariance.of(values), **two)
         (answer,) = findings([replace(run, test=test)], [])[3].answers
         told.append((answer.verdict, answer.text))
     assert told == [

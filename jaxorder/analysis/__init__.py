@@ -1,11 +1,12 @@
 """Agreement, order and difficulty, with their uncertainty: pure numpy, no jax."""
 
-from jaxorder.analysis.compare import (
-    Comparison,
-    MatchedAccuracy,
-    compare,
-    match_snapshots,
+from jaxorder.analysis.agreement import (
+    Agreements,
+    PairAgreement,
+    RunAgreement,
+    agreements,
 )
+from jaxorder.analysis.compare import Comparison, MatchedAccuracy, compare
 from jaxorder.analysis.containment import (
     Containment,
     containment,
@@ -56,6 +57,7 @@ from jaxorder.analysis.nulls import (
     independent_null,
     poisson_binomial,
 )
+from jaxorder.analysis.only_stronger import OnlyStronger, only_stronger
 from jaxorder.analysis.orders import OrderComparison, compare_orders
 from jaxorder.analysis.pairs import (
     mean_pairwise_kappa,
@@ -80,6 +82,7 @@ from jaxorder.analysis.tetrachoric import (
     tetrachoric,
     tetrachoric_between,
 )
+from jaxorder.analysis.two_runs import match_snapshots
 from jaxorder.analysis.unseen import (
     HeldOutProbabilities,
     held_out_probabilities,
@@ -87,6 +90,7 @@ from jaxorder.analysis.unseen import (
 )
 
 __all__ = [
+    "Agreements",
     "Comparison",
     "Containment",
     "ErrorAgreement",
@@ -97,11 +101,15 @@ __all__ = [
     "MatchedAccuracy",
     "Memorisation",
     "Null",
+    "OnlyStronger",
     "OrderComparison",
+    "PairAgreement",
     "PairRow",
     "Results",
+    "RunAgreement",
     "SummaryRow",
     "accessibility",
+    "agreements",
     "area_under_margin",
     "bimodality",
     "class_null",
@@ -145,6 +153,7 @@ __all__ = [
     "members_needed",
     "memorisation",
     "neighbour_consistency",
+    "only_stronger",
     "order_correlation",
     "order_reliability",
     "pairwise_kappa",

@@ -31,11 +31,27 @@ def class_accessibility(
         ...  class_accessibility(order, np.array([0, 0, 1]), 3)]
         [0.75, 0.2, nan]
     """
+    many = np.bincount(label, minlength=classes)
+    return accessibility_of_classes(class_sums(order, label, classes), many)
+
+
+def class_sums(
+    order: Float[np.ndarray, "member example"],
+    label: Integer[np.ndarray, " example"],
+    classes: int,
+) -> Float[np.ndarray, "member class"]:
+    """Sum each member's accessibilities over the examples of each class."""
+    summed = [np.bincount(label, weights=own, minlength=classes) for own in order]
+    return np.array(summed).reshape(len(order), classes)
+
+
+def accessibility_of_classes(
+    sums: Float[np.ndarray, "member class"], many: Int[np.ndarray, " class"]
+) -> list[Interval]:
+    """Measure `class_accessibility` from sums and the examples of each class."""
     return [
-        _mean(order[:, label == each].mean(axis=1))
-        if (label == each).any()
-        else undefined(len(order))
-        for each in range(classes)
+        _mean(own / count) if count else undefined(len(own))
+        for own, count in zip(sums.T, many, strict=True)
     ]
 
 

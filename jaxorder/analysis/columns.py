@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Shaped
 
+from jaxorder.analysis.courses import Course, followed
 from jaxorder.analysis.dynamics import (
     area_under_margin,
     confidence,
@@ -20,20 +21,15 @@ from jaxorder.analysis.dynamics import (
     variability,
 )
 from jaxorder.analysis.held_out import held_out_accuracy
-from jaxorder.analysis.inputs import Run, read_correct
+from jaxorder.analysis.inputs import Run
 from jaxorder.analysis.measures import (
-    Learned,
-    accessibility,
     classification_agreement,
     common_prediction,
-    epoch_weights,
-    forgetting_events,
-    learned_snapshot,
-    member_accessibility,
-    tp_agreement,
+    weighted_sums,
 )
 from jaxorder.analysis.memorisation import Memorisation, memorisation
 from jaxorder.errors import RequestError, given
+from jaxorder.run.folder import labelled
 
 Scores = Shaped[np.ndarray, " example"]
 Function = TypeVar("Function")
@@ -59,12 +55,17 @@ class Scored:
     @cached_property
     def kept(self) -> xr.Dataset:
         """The record of the members that stayed finite."""
-        return self.run.usable(self.split)
+        return labelled(self.run, self.split, self.run.usable(self.split))
 
     @cached_property
-    def correct(self) -> Bool[np.ndarray, "snapshot member example"]:
-        """What each was right on."""
-        return read_correct(self.run, self.split)["correct"]
+    def course(self) -> Course:
+        """What became of each example on the way."""
+        return followed(self.kept)
+
+    @cached_property
+    def right(self) -> Bool[np.ndarray, "member example"]:
+        """What each was right on at the last snapshot."""
+        return self.final == self.kept["label"].values
 
     @cached_property
     def final(self) -> Shaped[np.ndarray, "member example"]:
@@ -87,14 +88,9 @@ class Scored:
         return np.flatnonzero(epoch_ends(self.epochs))
 
     @cached_property
-    def learned(self) -> Learned:
-        """Since when each member was right."""
-        return learned_snapshot(self.correct)
-
-    @cached_property
     def memorised(self) -> Memorisation:
         """How much each example is memorised, at the last snapshot."""
-        return memorisation(self.correct[-1], **self.seen)
+        return memorisation(self.right, **self.seen)
 
     @cached_property
     def seen(self) -> dict[str, Any]:
@@ -223,11 +219,13 @@ def _names(scored: Scored, classes: Shaped[np.ndarray, " example"]) -> np.ndarra
     return names[classes]
 
 
-def _median_epoch(scored: Scored) -> Scores:
-    """Tell when the median member learned each example; never is after the last."""
-    epochs = np.append(scored.epochs, np.inf)[scored.learned.snapshot]
-    median = np.median(epochs, axis=0)
-    return np.where(np.isinf(median), np.nan, median)
+def _correctness(scored: Scored) -> Scores:
+    """Tell how often each example is right after whole epochs."""
+    weights = np.zeros(len(scored.epochs))
+    weights[scored.ends] = 1 / len(scored.ends)
+    kept = scored.kept.isel(snapshot=slice(int(scored.ends[-1]) + 1))
+    (found,) = weighted_sums(kept, [weights[: kept.sizes["snapshot"]]])
+    return scored.mean(found)
 
 
 def _at_early(name: str) -> Callable[[Scored], Scores]:
@@ -241,14 +239,14 @@ COLUMNS: tuple[Column, ...] = (
         "accessibility",
         "how early and surely it is learned, in [0, 1]: the mean TP-agreement over "
         "the training, weighted by epochs",
-        lambda s: accessibility(s.correct, epoch_weights(s.epochs)),
+        lambda s: s.course.accessibility,
         source=HACOHEN,
         differs="the weights are ours",
     ),
     Column(
         "final_tpa",
         "the share of members that are right at the last snapshot",
-        lambda s: tp_agreement(s.correct[-1]),
+        lambda s: s.course.final,
         source=HACOHEN,
     ),
     Column(
@@ -266,19 +264,19 @@ COLUMNS: tuple[Column, ...] = (
         "median_learned_epoch",
         "the median over members of the epoch of the snapshot from which they stay "
         "right; NaN where the median member never learned",
-        _median_epoch,
+        lambda s: s.course.learned_epoch,
         source="after Baldock et al. 2021",
         differs="at snapshots, not at each step; median over members",
     ),
     Column(
         "share_never_learned",
         "the share of members that are wrong at the last snapshot",
-        lambda s: (~s.learned.learned).mean(axis=0),
+        lambda s: 1 - s.course.final,
     ),
     Column(
         "forgetting",
         "how often members go from right to wrong, from 0 on",
-        lambda s: forgetting_events(s.correct).mean(axis=0),
+        lambda s: s.course.forgetting,
         source="Toneva et al. 2019",
         differs="counted between snapshots, not at each presentation in training; "
         "mean over members; never learned is 0 here, and told by share_never_learned",
@@ -287,7 +285,7 @@ COLUMNS: tuple[Column, ...] = (
         "held_out_accuracy",
         "the share of right members among those that never saw it, in [0, 1]; of "
         "subsets of several sizes, the C-score",
-        lambda s: held_out_accuracy(s.correct[-1], **s.seen),
+        lambda s: held_out_accuracy(s.right, **s.seen),
         needs=("trained_on",),
         source="Jiang et al. 2021",
         differs="from as many members as there are",
@@ -324,7 +322,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "correctness",
         "the share of epochs after which it is right, in [0, 1]",
-        lambda s: s.mean(member_accessibility(s.correct[s.ends])),
+        _correctness,
         source=CARTOGRAPHY,
         differs=FROZEN,
     ),

@@ -1,32 +1,37 @@
 """Whether two collections of members learn the same examples first."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from jaxorder.analysis.correlation import ranks
-from jaxorder.analysis.inputs import Array, Run, opened, require, way_out
+from jaxorder.analysis.inputs import Run, opened, way_out
 from jaxorder.analysis.intervals import Interval, undefined
-from jaxorder.analysis.numbers import (
-    SplitNumbers,
-    accuracy_on,
-    measure_split,
-    truncated_orders,
+from jaxorder.analysis.numbers import SplitNumbers, measure_split, member_orders
+from jaxorder.analysis.orders import (
+    GatheredCorrelation,
+    GatheredOrders,
+    OrderComparison,
+    Total,
 )
-from jaxorder.analysis.orders import OrderComparison, compare_orders, correlated
 from jaxorder.analysis.scales import FISHER
+from jaxorder.analysis.streaming import done, held_at_most, spread
+from jaxorder.analysis.two_runs import (
+    Labelled,
+    accuracy_on,
+    common,
+    match_snapshots,
+    matches,
+    refuse_itself,
+)
 from jaxorder.errors import RequestError
 from jaxorder.notebook import html_table
 from jaxorder.plain import plain
-
-# "Undecided when the gap exceeds 2 points" of test accuracy.
-MATCHED_GAP = 0.02
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -180,9 +185,9 @@ def compare_measured(
 
     Of a record, the snapshots up to those at which accuracies match are read, in one
     pass for all pairs. Where two runs have only a part of their examples in common,
-    all is read once more, for their accuracies on each such part. What is read of all
-    runs is held until the last pair is compared: members times examples for each
-    snapshot that is matched.
+    all is read once more, for their accuracies on each such part. Members' scores are
+    held where those of all runs take no more than 1 GiB; else the records are read a
+    second time, one after the other, for as many members at a time as fit.
 
     Args:
         runs: what was measured; the tests of all are used, whatever the split.
@@ -197,48 +202,15 @@ def compare_measured(
     for pair in planned:
         if isinstance(pair, _Pair):
             pair.announce()
+    pairs = [pair for pair in planned if isinstance(pair, _Pair)]
+    held = sum(side.bytes_held for side in sides) <= held_at_most()
     for side in sides:
-        side.read()
+        side.read(held)
+    for pair in pairs:
+        pair.begin()
+    for side in sides:
+        side.hand_out(pairs)
     return [p.compared() if isinstance(p, _Pair) else p for p in planned]
-
-
-def match_snapshots(
-    accuracy_a: Float[Array, " snapshot_a"], accuracy_b: Float[Array, " snapshot_b"]
-) -> tuple[int, int]:
-    """Pair the weaker collection's last snapshot with the other's of nearest accuracy.
-
-    Of all pairs, the nearest is often that of two collections that have learned
-    nothing; so the pair is the latest at which both can be looked at.
-
-    Args:
-        accuracy_a: [snapshot], mean accuracy of one collection, in [0, 1].
-        accuracy_b: [snapshot], of the other, as many snapshots as it has.
-
-    Returns:
-        The snapshot of the one and the snapshot of the other. The weaker is the one
-        less accurate at the end; of equally near snapshots the last is taken.
-
-    Raises:
-        ValueError: an accuracy is not real with one axis.
-
-    Reference:
-        jaxorder's.
-
-    Example:
-        >>> match_snapshots(np.array([0.1, 0.5, 0.6]), np.array([0.1, 0.3, 0.61, 0.9]))
-        (2, 2)
-    """
-    a = require("accuracy_a", accuracy_a, "biuf", "snapshot")
-    b = require("accuracy_b", accuracy_b, "biuf", "snapshot")
-    if a[-1] <= b[-1]:
-        return len(a) - 1, _nearest(b, a[-1])
-    return _nearest(a, b[-1]), len(b) - 1
-
-
-def _nearest(accuracy: Float[np.ndarray, " snapshot"], wanted: float) -> int:
-    """Find the last of the snapshots whose accuracy is nearest."""
-    gaps = np.abs(accuracy - wanted)
-    return int(np.flatnonzero(gaps == gaps.min())[-1])
 
 
 class _Splits:
@@ -261,7 +233,8 @@ class _Source:
         self.run, self.splits = measured
         self.split = split
         self.lasts: set[int] = set()
-        self._orders: dict[int, Float[np.ndarray, "member example"]] = {}
+        self._totals: dict[int, Total] = {}
+        self._held: dict[int, Float[np.ndarray, "member example"]] | None = None
         self._accuracies: dict[tuple[str, bytes], np.ndarray] = {}
 
     def numbers(self, split: str) -> SplitNumbers:
@@ -288,15 +261,71 @@ class _Source:
             self._accuracies[key] = accuracy_on(self.run, split, kept)
         return self._accuracies[key]
 
-    def read(self) -> None:
-        """Measure accessibilities up to the snapshots that pairs have announced."""
-        if self.lasts:
-            earlier = self.lasts - {len(self.numbers(self.split).epoch) - 1}
-            self._orders = truncated_orders(self.run, self.split, earlier)
+    @property
+    def bytes_held(self) -> int:
+        """How many bytes the members' scores take up to all that were announced."""
+        if not self.lasts:
+            return 0
+        numbers = self.numbers(self.split)
+        return 8 * numbers.members * len(numbers.example_id) * len(self.lasts)
 
-    def order(self, last: int) -> Float[np.ndarray, "member example"]:
-        """Give each member's accessibilities up to a snapshot."""
-        return self._orders.get(last, self.numbers(self.split).order)
+    def read(self, held: bool) -> None:
+        """Add up members' scores up to the snapshots that pairs have announced.
+
+        Args:
+            held: Whether there is room to hold the scores.
+        """
+        if held and self.lasts:
+            self._held = self._scores(slice(None))
+        for _, scores in self._in_parts():
+            for last, own in scores.items():
+                before = self._totals.get(last, Total(np.zeros(own.shape[1]), 0))
+                self._totals[last] = before.with_members(own)
+
+    def hand_out(self, pairs: "Sequence[_Pair]") -> None:
+        """Hand each member's scores to the pairs that the run is of."""
+        own = [
+            (pair, side)
+            for pair in pairs
+            for side in (0, 1)
+            if pair.sides[side].source is self
+        ]
+        for first, scores in self._in_parts():
+
+            def work(member: int, first: int = first, scores: Any = scores) -> None:
+                of_member = {last: each[member] for last, each in scores.items()}
+                for pair, side in own:
+                    pair.add(side, first + member, of_member)
+
+            done(spread(work, range(len(next(iter(scores.values()))))))
+        self._held = None
+
+    def total(self, last: int) -> Total:
+        """Give the sum of the members' scores up to a snapshot."""
+        return self._totals[last]
+
+    def _in_parts(
+        self,
+    ) -> Iterator[tuple[int, dict[int, Float[np.ndarray, "some example"]]]]:
+        """Give the scores of some members at a time, and the first one's position."""
+        if not self.lasts:
+            return
+        if self._held is not None:
+            yield 0, self._held
+            return
+        numbers = self.numbers(self.split)
+        each = self.bytes_held // numbers.members
+        some = max(held_at_most() // each, 1)
+        for first in range(0, numbers.members, some):
+            yield first, self._scores(slice(first, first + some))
+
+    def _scores(self, members: slice) -> dict[int, Float[np.ndarray, "some example"]]:
+        numbers = self.numbers(self.split)
+        known = {}
+        if numbers.order is not None and len(numbers.epoch) - 1 in self.lasts:
+            known = {len(numbers.epoch) - 1: numbers.order[members]}
+        asked = sorted(self.lasts - set(known))
+        return known | member_orders(self.run, self.split, asked, members)
 
 
 class _Side(NamedTuple):
@@ -314,10 +343,15 @@ class _Side(NamedTuple):
     def accuracy(self) -> Float[np.ndarray, "snapshot member"]:
         return self.source.accuracy(self.source.split, self.kept)
 
-    def order(self, last: int | None = None) -> Float[np.ndarray, "member example"]:
-        """Give each member's accessibilities of these examples, up to a snapshot."""
-        every = self.numbers.order if last is None else self.source.order(last)
-        return every[:, self.kept]
+    @property
+    def last(self) -> int:
+        """The last snapshot."""
+        return len(self.numbers.epoch) - 1
+
+    def total(self, last: int) -> Total:
+        """Give the sum of the members' scores of these examples, up to a snapshot."""
+        total = self.source.total(last)
+        return total._replace(scores=total.scores[self.kept])
 
     def tested(
         self,
@@ -340,37 +374,57 @@ class _Side(NamedTuple):
         return at[chosen], accuracy[tested[chosen]]
 
 
-@dataclass(frozen=True, eq=False)
 class _Pair:
     """Two runs that can be compared, and where they are equally accurate."""
 
-    a: _Side
-    b: _Side
-    last_a: int
-    last_b: int
-    accuracy_a: float
-    accuracy_b: float
+    def __init__(
+        self,
+        sides: tuple[_Side, _Side],
+        lasts: tuple[int, int],
+        accuracies: tuple[float, float],
+    ) -> None:
+        self.sides, self._lasts, self._accuracies = sides, lasts, accuracies
+        self._whole: GatheredOrders | None = None
+        self._truncated: GatheredCorrelation | None = None
 
     @property
     def gap(self) -> float:
-        return abs(self.accuracy_a - self.accuracy_b)
+        return abs(self._accuracies[0] - self._accuracies[1])
 
     @property
     def decided(self) -> bool:
-        # A gap of exactly 2 points is not more than that, whatever rounding says.
-        return self.gap <= MATCHED_GAP + 1e-12
+        return matches(self.gap)
 
     def announce(self) -> None:
         """Name the snapshots up to which accessibilities will be wanted."""
+        for side, last in zip(self.sides, self._lasts, strict=True):
+            side.source.lasts |= {side.last, *([last] if self.decided else [])}
+
+    def begin(self) -> None:
+        """Take the sums of members' scores, when all are known."""
+        self._whole = GatheredOrders(*(side.total(side.last) for side in self.sides))
         if self.decided:
-            self.a.source.lasts.add(self.last_a)
-            self.b.source.lasts.add(self.last_b)
+            (a, b), (last_a, last_b) = self.sides, self._lasts
+            totals = a.total(last_a), b.total(last_b)
+            self._truncated = GatheredCorrelation(*totals, ranks)
+
+    def add(
+        self, side: int, member: int, scores: Mapping[int, Float[np.ndarray, " _"]]
+    ) -> None:
+        """Take one member's scores, by the last snapshot that counts."""
+        own = self.sides[side]
+        if self._whole is not None:
+            self._whole.add(side, member, scores[own.last][own.kept])
+        if self._truncated is not None:
+            last = self._lasts[side]
+            self._truncated.add(side, member, scores[last][own.kept])
 
     def compared(self) -> Comparison:
         """Compare what was read."""
-        a, b = self.a, self.b
+        a, b = self.sides
+        assert self._whole is not None, "all scores were handed out"
         return Comparison(
-            **vars(compare_orders(a.order(), b.order())),
+            **vars(self._whole.compared()),
             name_a=a.source.run.name,
             name_b=b.source.run.name,
             split=a.source.split,
@@ -385,29 +439,31 @@ class _Pair:
         )
 
     def _matched(self) -> MatchedAccuracy:
-        a, b = self.a.numbers, self.b.numbers
+        (a, b), (last_a, last_b) = (side.numbers for side in self.sides), self._lasts
+        accuracy_a, accuracy_b = self._accuracies
         return MatchedAccuracy(
-            step_a=int(a.step[self.last_a]),
-            step_b=int(b.step[self.last_b]),
-            epoch_a=float(a.epoch[self.last_a]),
-            epoch_b=float(b.epoch[self.last_b]),
-            accuracy_a=self.accuracy_a,
-            accuracy_b=self.accuracy_b,
+            step_a=int(a.step[last_a]),
+            step_b=int(b.step[last_b]),
+            epoch_a=float(a.epoch[last_a]),
+            epoch_b=float(b.epoch[last_b]),
+            accuracy_a=accuracy_a,
+            accuracy_b=accuracy_b,
             gap=self.gap,
             decided=self.decided,
-            spearman=self._spearman() if self.decided else undefined(),
+            spearman=self._spearman(),
         )
 
     def _spearman(self) -> Interval:
         """Correlate the ranks of mean scores up to the matched snapshots."""
-        a, b = self.a.order(self.last_a), self.b.order(self.last_b)
-        return correlated(a, b, ranks).interval(scale=FISHER)
+        if self._truncated is None:
+            return undefined()
+        return self._truncated.found.interval(scale=FISHER)
 
 
 def _planned(a: _Source, b: _Source) -> _Pair | RequestError:
     """Find what two runs have in common and where they match, or why they do not."""
     try:
-        _refuse_itself(a.run, b.run)
+        refuse_itself(a.run, b.run)
         kept, tested = (_joined(a, b, split) for split in (a.split, "test"))
         sides = _Side(a, kept[0], tested[0]), _Side(b, kept[1], tested[1])
         return _paired(*sides)
@@ -418,41 +474,21 @@ def _planned(a: _Source, b: _Source) -> _Pair | RequestError:
 def _paired(a: _Side, b: _Side) -> _Pair:
     """Match the accuracies of two runs."""
     (tested_a, accuracy_a), (tested_b, accuracy_b) = a.tested(), b.tested()
-    pair_a, pair_b = match_snapshots(accuracy_a, accuracy_b)
+    at_a, at_b = match_snapshots(accuracy_a, accuracy_b)
     return _Pair(
-        a,
-        b,
-        last_a=int(tested_a[pair_a]),
-        last_b=int(tested_b[pair_b]),
-        accuracy_a=float(accuracy_a[pair_a]),
-        accuracy_b=float(accuracy_b[pair_b]),
+        (a, b),
+        (int(tested_a[at_a]), int(tested_b[at_b])),
+        (float(accuracy_a[at_a]), float(accuracy_b[at_b])),
     )
-
-
-def _refuse_itself(run_a: Run, run_b: Run) -> None:
-    if Path(run_a.path).resolve() == Path(run_b.path).resolve():
-        raise RequestError(
-            f"compare {run_a.name!r} with itself: {run_a.path} is given twice; name "
-            "two runs"
-        )
 
 
 def _joined(
     source_a: _Source, source_b: _Source, split: str
 ) -> tuple[Int[np.ndarray, " example"], Int[np.ndarray, " example"]]:
     """Find where the examples stand that two runs share, in the same order."""
-    a, b = source_a.numbers(split), source_b.numbers(split)
-    _, at_a, at_b = np.intersect1d(a.example_id, b.example_id, return_indices=True)
-    names = f"compare {source_a.run.name!r} with {source_b.run.name!r}"
-    if len(at_a) < 3:
-        raise RequestError(
-            f"{names}: wanted at least 3 common examples in split {split!r}, got "
-            f"{len(at_a)}; compare runs of one data source"
-        )
-    if different := np.count_nonzero(a.label[at_a] != b.label[at_b]):
-        raise RequestError(
-            f"{names}: wanted equal labels in split {split!r}, got {different} of "
-            f"{len(at_a)} different; compare runs of one data source with the same "
-            "labels"
-        )
-    return at_a, at_b
+    return common(_labelled(source_a, split), _labelled(source_b, split), split)
+
+
+def _labelled(source: _Source, split: str) -> Labelled:
+    found = source.numbers(split)
+    return Labelled(source.run.name, found.example_id, found.label)

@@ -4,12 +4,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
+from scipy.stats import beta
 
 from jaxorder.analysis.inputs import Array, Run, measured_by, read_snapshot, require
 from jaxorder.analysis.measures import tp_agreement
+from jaxorder.analysis.two_runs import Both, takes_two_runs
 
 # "Learned" is a majority of the members; the others are to see that it hangs on none.
 THRESHOLDS = np.linspace(0.1, 0.9, 9)
+HALF = 4  # where the majority stands among them
 
 
 class Containment(NamedTuple):
@@ -28,6 +31,9 @@ class Containment(NamedTuple):
         learned: [threshold], how many examples the weaker has learned.
         unlearned: [threshold], how many the stronger has not. Of fewer than some 30
             the rest says little.
+        low: [threshold], lower end of the share's 95% interval over other examples,
+            with these members; NaN where the share is.
+        high: [threshold], its upper end.
     """
 
     threshold: Float[np.ndarray, " threshold"]
@@ -36,8 +42,25 @@ class Containment(NamedTuple):
     odds_ratio: Float[np.ndarray, " threshold"]
     learned: Float[np.ndarray, " threshold"]
     unlearned: Float[np.ndarray, " threshold"]
+    low: Float[np.ndarray, " threshold"]
+    high: Float[np.ndarray, " threshold"]
 
 
+def _containment_of(both: Both, **given: Any) -> Containment:
+    weaker, stronger = weaker_first(both.correct())
+    agreements = tp_agreement(weaker), tp_agreement(stronger)
+    return containment(*agreements, **{"label": both.label, **given})
+
+
+def weaker_first(
+    correct: tuple[Bool[np.ndarray, "_ example"], Bool[np.ndarray, "_ example"]],
+) -> tuple[Bool[np.ndarray, "_ example"], Bool[np.ndarray, "_ example"]]:
+    """Put the collection of the lower mean accuracy first."""
+    a, b = correct
+    return (b, a) if b.mean() < a.mean() else (a, b)
+
+
+@takes_two_runs(_containment_of)
 def containment(
     weaker: Float[Array, " example"],
     stronger: Float[Array, " example"],
@@ -48,9 +71,12 @@ def containment(
 
     Args:
         weaker: [example], TP-agreement of a snapshot of the weaker collection, or of
-            an earlier snapshot of the same; no member of it may be in the other's.
+            an earlier snapshot of the same; no member of it may be in the other's. Or
+            two runs, of which the last snapshots, or `at="matched"` accuracy, or `at`
+            a position each; the less accurate there is the weaker.
         stronger: [example], of the stronger; the same examples in the same order.
-        label: [example], classes within which chance is taken.
+        label: [example], classes within which chance is taken. Of runs, those that
+            count as right.
         thresholds: [threshold], in [0, 1).
 
     Returns:
@@ -62,7 +88,8 @@ def containment(
             threshold is not in [0, 1).
 
     Reference:
-        After Hacohen et al. 2020; the odds ratio by classes: Mantel and Haenszel 1959.
+        After Hacohen et al. 2020; the odds ratio by classes: Mantel and Haenszel 1959;
+        the interval is Jeffreys', as in Brown, Cai and DasGupta 2001.
 
     Example:
         >>> weaker = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
@@ -72,6 +99,8 @@ def containment(
         ([0.667], [0.5])
         >>> found.odds_ratio.tolist(), found.unlearned.tolist()
         ([4.0], [3.0])
+        >>> found.low.round(3).tolist(), found.high.round(3).tolist()
+        ([0.177], [0.961])
     """
     first = require("weaker", weaker, "biuf", "example").astype(float)
     second = require("stronger", stronger, "biuf", "example").astype(float)
@@ -117,7 +146,17 @@ def _contained(
         odds = (both * none / sizes).sum(axis=1) / (one * other / sizes).sum(axis=1)
         share, chance = both.sum(axis=1) / learned, by_chance / learned
     unlearned = (one + none).sum(axis=1)
-    return Containment(threshold, share, chance, odds, learned, unlearned)
+    low, high = _jeffreys(share, learned)
+    return Containment(threshold, share, chance, odds, learned, unlearned, low, high)
+
+
+def _jeffreys(
+    share: Float[np.ndarray, " threshold"], counted: Float[np.ndarray, " threshold"]
+) -> tuple[Float[np.ndarray, " threshold"], Float[np.ndarray, " threshold"]]:
+    """Give the interval of a share of independent examples; it holds its ends."""
+    there, missing = share * counted, (1 - share) * counted
+    low, high = beta.ppf([[0.025], [0.975]], there + 0.5, missing + 0.5)
+    return np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)
 
 
 def _of_halves_of(
@@ -180,6 +219,8 @@ def containment_of_halves(
         np.tile(np.asarray(label), turns),
         thresholds,
     )
-    return found._replace(
-        learned=found.learned / turns, unlearned=found.unlearned / turns
-    )
+    learned = found.learned / turns
+    # the turns are of the same examples
+    low, high = _jeffreys(found.share, learned)
+    unlearned = found.unlearned / turns
+    return found._replace(learned=learned, unlearned=unlearned, low=low, high=high)

@@ -4,30 +4,65 @@ Snapshots are taken in one after the other, of all examples or of some at a time
 that no more than one need be held.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
+import xarray as xr
 from jaxtyping import Bool, Float, Int
+
+from jaxorder.analysis.measures import epoch_weights
+from jaxorder.analysis.streaming import Piece, agreeing, done, pieces, windows
+
+
+class Course(NamedTuple):
+    """What became of each example on the way.
+
+    Attributes:
+        accessibility: Weighted mean of TP-agreement over snapshots, in [0, 1].
+        final: TP-agreement at the last snapshot, in [0, 1].
+        forgetting: Events between snapshots, the mean over members, as
+            `forgetting_events`.
+        chance_forgetting: How many there would be by chance: of members whose answers
+            at each snapshot do not depend on those at the one before, and that are as
+            often right. That is the sum over snapshots of the share that is right
+            times the share that is wrong at the next.
+        learned_epoch: The epoch from which the median member stays correct; NaN where
+            it is wrong at the last snapshot.
+    """
+
+    accessibility: Float[np.ndarray, " example"]
+    final: Float[np.ndarray, " example"]
+    forgetting: Float[np.ndarray, " example"]
+    chance_forgetting: Float[np.ndarray, " example"]
+    learned_epoch: Float[np.ndarray, " example"]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Course"]) -> "Course":
+        """Join those of some examples each."""
+        return cls(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
 class Courses:
-    """What became of each example, followed from snapshot to snapshot.
+    """What becomes of each example, followed from snapshot to snapshot."""
 
-    Attributes:
-        final: [example], TP-agreement at the last snapshot taken in, in [0, 1].
-    """
-
-    final: Float[np.ndarray, " example"]
-
-    def __init__(self, members: int, examples: int):
+    def __init__(
+        self, members: int, examples: int, epoch: Float[np.ndarray, " snapshot"]
+    ):
         """Begin before the first snapshot.
 
         Args:
             members: Number of members.
             examples: Number of examples.
+            epoch: Of every snapshot that will be taken in.
         """
-        self.final = np.zeros(examples)
+        self._epoch, self._weights = epoch, epoch_weights(epoch)
+        self._members = members
         self._right = np.zeros((members, examples), bool)
-        self._since = np.zeros((members, examples), np.int32)
-        self._events = np.zeros(examples, np.int64)
+        self._since = np.zeros((members, examples), np.uint32)
+        self._accessibility = np.zeros(examples)
+        self._final = np.zeros(examples)
+        self._forgotten = np.zeros(examples)
         self._expected = np.zeros(examples)
 
     def take(
@@ -43,52 +78,51 @@ class Courses:
             correct: What is correct there.
             examples: Of which examples.
         """
-        right = self._right[:, examples]
-        share = np.count_nonzero(correct, axis=0) / len(correct)
-        self._events[examples] += np.count_nonzero(right & ~correct, axis=0)
-        self._expected[examples] += self.final[examples] * (1 - share)
-        self._since[:, examples][~correct] = snapshot + 1
-        self.final[examples] = share
-        right[...] = correct
+        right, before = self._right[:, examples], self._final[examples]
+        share = agreeing(correct) / self._members
+        if self._weights[snapshot]:
+            self._accessibility[examples] += self._weights[snapshot] * share
+        self._forgotten[examples] += agreeing(right & ~correct) / self._members
+        self._expected[examples] += before * (1 - share)
+        np.copyto(self._since[:, examples], snapshot + 1, where=~correct)
+        before[...], right[...] = share, correct
 
-    @property
-    def forgetting(self) -> Float[np.ndarray, " example"]:
-        """Events between snapshots, the mean over members, as `forgetting_events`."""
-        return self._events / len(self._right)
-
-    @property
-    def chance_forgetting(self) -> Float[np.ndarray, " example"]:
-        """How many there would be by chance.
-
-        That is of members whose answers at each snapshot do not depend on those at the
-        one before, and that are as often right: the sum over snapshots of the share
-        that is right times the share that is wrong at the next.
-        """
-        return self._expected
-
-    def learned(
-        self, epoch: Float[np.ndarray, " snapshot"]
-    ) -> Float[np.ndarray, " example"]:
-        """Find the epoch from which the median member stays correct.
-
-        Args:
-            epoch: Of every snapshot taken in.
-
-        Returns:
-            [example]; NaN where the median member is wrong at the last snapshot.
+    def course(self) -> Course:
+        """Return what became of each example, all snapshots taken in.
 
         Example:
-            >>> courses = Courses(members=1, examples=3)
+            >>> courses = Courses(1, 3, np.array([0.5, 2.0]))
             >>> courses.take(0, np.array([[False, True, True]]))
             >>> courses.take(1, np.array([[True, False, True]]))
-            >>> courses.learned(np.array([0.5, 2.0])).tolist()
-            [2.0, nan, 0.5]
-            >>> courses.forgetting.tolist()
-            [0.0, 1.0, 0.0]
+            >>> course = courses.course()
+            >>> course.learned_epoch.tolist(), course.forgetting.tolist()
+            ([2.0, nan, 0.5], [0.0, 1.0, 0.0])
         """
         # never comes after the last epoch, whatever that is: infinity
-        epochs = np.median(np.append(epoch, np.inf)[self._since], axis=0)
-        return np.where(np.isinf(epochs), np.nan, epochs)
+        epochs = np.median(np.append(self._epoch, np.inf)[self._since], axis=0)
+        learned = np.where(np.isinf(epochs), np.nan, epochs)
+        counted = self._accessibility, self._final, self._forgotten, self._expected
+        return Course(*counted, learned)
+
+
+def followed(dataset: xr.Dataset) -> Course:
+    """Follow the examples of a record, in windows that can be held.
+
+    Args:
+        dataset: Of a run, `usable`.
+    """
+    epoch, parts = dataset["epoch"].values, []
+    members, examples = dataset.sizes["member"], dataset.sizes["example"]
+    for window in windows(members, examples):
+        courses = Courses(members, len(range(*window.indices(examples))), epoch)
+
+        def take(piece: Piece, courses: Courses = courses) -> None:
+            for snapshot, correct in piece.correct():
+                courses.take(snapshot, correct, piece.examples)
+
+        done(pieces(dataset, take, examples=window))
+        parts.append(courses.course())
+    return Course.joined(parts)
 
 
 def learning_means(

@@ -2,13 +2,14 @@
 
 from itertools import combinations
 from math import comb
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from jaxorder.analysis.correlation import ranks, unit
 from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.two_runs import Both, takes_two_runs
 
 # Gaps that rounding alone tells apart are equal: exchanging all members is no change.
 _ROUNDING = 1e-12
@@ -38,6 +39,11 @@ class ExchangeTest(NamedTuple):
     exact: bool
 
 
+def _exchange_of(both: Both, **given: Any) -> ExchangeTest:
+    return exchange_test(*both.scores(), **given)
+
+
+@takes_two_runs(_exchange_of)
 def exchange_test(
     scores_a: Float[Array, "member_a example"],
     scores_b: Float[Array, "member_b example"],
@@ -57,7 +63,9 @@ def exchange_test(
     so read both, and take scores up to matched accuracy.
 
     Args:
-        scores_a: [member, example], such as `member_accessibility` of one collection.
+        scores_a: [member, example], such as `member_accessibility` of one collection;
+            or two runs, of which these up to the last snapshots, or up to
+            `at="matched"` accuracy, or up to `at` a position each.
         scores_b: of the other; other members, the same examples in the same order.
         method: "spearman" or "pearson".
         exchanges: the most to look at, at least 1: all, where there are not

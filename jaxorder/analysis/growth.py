@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from jaxorder.analysis.reliability import order_reliability, split_half
+from jaxorder.analysis.covariance import Covariance
+from jaxorder.analysis.reliability import correlation_of_halves, reliability
 
 # Enough that the mean of the draws is steady; few enough to stay below a second.
 DRAWS = 20
@@ -32,22 +33,23 @@ class Growth:
     high: Float[np.ndarray, "size"]
 
 
-def growth(order: Float[np.ndarray, "member example"], draws: int = DRAWS) -> Growth:
+def growth(order: Covariance, draws: int = DRAWS) -> Growth:
     """Measure how well groups of members of several sizes reproduce each other's order.
 
     Args:
-        order: Each member's accessibility of each example.
+        order: Covariances of the members' accessibilities.
         draws: Pairs of disjoint groups a size.
 
     Returns:
         The measured correlations, and what a curve can be predicted from.
     """
-    sizes = group_sizes(len(order))
+    members = len(order.mean)
+    sizes = group_sizes(members)
     found = [_correlations(order, size, draws) for size in sizes]
     table = np.array(found).reshape(len(sizes), draws)
     return Growth(
-        members=len(order),
-        reliability=order_reliability(order).estimate,
+        members=members,
+        reliability=reliability(order.variances).estimate,
         sizes=np.array(sizes, int),
         mean=table.mean(axis=1),
         low=table.min(axis=1),
@@ -68,9 +70,11 @@ def group_sizes(members: int) -> list[int]:
     )
 
 
-def _correlations(order: np.ndarray, size: int, draws: int) -> list[float]:
-    rng = np.random.default_rng(size)
+def _correlations(order: Covariance, size: int, draws: int) -> list[float]:
+    rng, members = np.random.default_rng(size), len(order.mean)
     return [
-        split_half(order[rng.permutation(len(order))[: 2 * size]], splits=1, seed=draw)
+        correlation_of_halves(
+            order[rng.permutation(members)[: 2 * size]], splits=1, seed=draw
+        )
         for draw in range(draws)
     ]

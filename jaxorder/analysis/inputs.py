@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload, runtime_checkabl
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from jaxorder.errors import RequestError
 from jaxorder.run.folder import labelled
@@ -213,7 +213,7 @@ def measured_by(
         def measured(*args: Any, **given: Any) -> _R:
             if not (args and isinstance(args[0], Run | str | PathLike)):
                 return measure(*args, **given)
-            run, split = opened(args[0]), _split(measure.__name__, args[1:], given)
+            run, split = opened(args[0]), asked_split(measure.__name__, args[1:], given)
             return of_run(begun(run, split), split, **given)
 
         return measured
@@ -221,8 +221,14 @@ def measured_by(
     return decorate
 
 
-def _split(measure: str, further: Sequence[Any], given: dict[str, Any]) -> str:
-    """Take the split from what was given beside a run; nothing is dropped unseen."""
+def asked_split(measure: str, further: Sequence[Any], given: dict[str, Any]) -> str:
+    """Take the split from what was given beside a run; nothing is dropped unseen.
+
+    Args:
+        measure: its name, for the message.
+        further: what was given without a name.
+        given: what was given by name; the split is taken out of it.
+    """
     asked = [*further, *([given.pop("split")] if "split" in given else [])]
     if len(asked) > 1 or not all(isinstance(each, str) for each in asked):
         raise TypeError(
@@ -263,31 +269,6 @@ def way_out(sizes: Mapping[Any, int]) -> str:
     if sizes["snapshot"] and not sizes["member"]:
         return "all members diverged; train them with a smaller learning rate"
     return "resume or grow the run"
-
-
-def predictions(
-    dataset: xr.Dataset, most: int | None = None
-) -> Iterator[Integer[np.ndarray, "member example"]]:
-    """Read predictions one snapshot after the other, so that one is held at a time.
-
-    Args:
-        dataset: of a run, `usable`.
-        most: how many snapshots, from the first on; None: all.
-    """
-    for snapshot in range(dataset.sizes["snapshot"] if most is None else most):
-        yield np.asarray(dataset["prediction"][snapshot])
-
-
-def read_correct(run: Run, split: str) -> dict[str, Any]:
-    """Read what is correct at each snapshot, of the members that stayed finite."""
-    dataset = labelled(run, split, run.usable(split))
-    label = dataset["label"].values
-    return {"correct": np.stack([each == label for each in predictions(dataset)])}
-
-
-def read_prediction(run: Run, split: str) -> dict[str, Any]:
-    """Read what is predicted at each snapshot by the members that stayed finite."""
-    return {"prediction": run.usable(split)["prediction"].values}
 
 
 def read_snapshot(run: Run, split: str, snapshot: int = -1) -> dict[str, Any]:

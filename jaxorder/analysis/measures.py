@@ -8,25 +8,21 @@ unless another is named): of the committed snapshots, of the members that stayed
 with the weights that reports use. All else is then given by name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+import xarray as xr
 from jaxtyping import Bool, Float, Int, Integer, Shaped
 
-from jaxorder.analysis.inputs import (
-    Array,
-    Run,
-    measured_by,
-    predictions,
-    read_correct,
-    read_prediction,
-    require,
-    takes_run,
-)
+from jaxorder.analysis.inputs import Array, Run, measured_by, require
+from jaxorder.analysis.streaming import Piece, agreeing, blocks, done, pieces
 
 # TPA lies on a grid of step 1/N; a spread below this is rounding, not disagreement.
 _ROUNDING = 1e-12
+# Up to so many classes a member it takes less time to count votes than to sort them.
+_COUNTED = 16
 
 
 class Learned(NamedTuple):
@@ -49,19 +45,103 @@ def read_scores(run: Run, split: str) -> dict[str, Any]:
     return {"scores": member_accessibility(run, split=split)}
 
 
-def _read_agreement(run: Run, split: str) -> dict[str, Any]:
+# ---- of runs, piece by piece
+
+
+def _of_pieces(
+    run: Run,
+    split: str,
+    measure: Callable[[np.ndarray], np.ndarray],
+    kind: Any,
+    correct: bool = True,
+) -> np.ndarray:
+    """Measure what members made of each example at each snapshot of a run.
+
+    Args:
+        run: the run.
+        split: of which.
+        measure: of [member, block]; gives one value an example.
+        kind: of the values.
+        correct: whether the measure is of what is correct; else of what is predicted.
+    """
     dataset = run.usable(split)
-    return {"tpa": tp_agreement(run, split=split), "members": dataset.sizes["member"]}
+    found = np.empty((dataset.sizes["snapshot"], dataset.sizes["example"]), kind)
+
+    def work(piece: Piece) -> None:
+        shown = piece.correct() if correct else enumerate(piece.prediction, piece.first)
+        for snapshot, values in shown:
+            found[snapshot, piece.examples] = measure(values)
+
+    done(pieces(dataset, work))
+    return found
+
+
+def _agreement_of(run: Run, split: str) -> Float[np.ndarray, "snapshot example"]:
+    return _of_pieces(run, split, tp_agreement, float)
+
+
+def _classification_agreement_of(
+    run: Run, split: str
+) -> Float[np.ndarray, "snapshot example"]:
+    return _of_pieces(run, split, classification_agreement, float, correct=False)
+
+
+def _common_prediction_of(
+    run: Run, split: str
+) -> Integer[np.ndarray, "snapshot example"]:
+    kind = run.usable(split)["prediction"].dtype
+    return _of_pieces(run, split, common_prediction, kind, correct=False)
+
+
+def _bimodality_of(
+    run: Run, split: str, **given: Any
+) -> Float[np.ndarray, " snapshot"]:
+    given = {"members": run.usable(split).sizes["member"], **given}
+    return np.array([bimodality(tpa, **given) for tpa in _agreement_of(run, split)])
+
+
+def _fleiss_kappa_of(run: Run, split: str) -> Float[np.ndarray, " snapshot"]:
+    members = run.usable(split).sizes["member"]
+    return np.array([_kappa(tpa, members) for tpa in _agreement_of(run, split)])
 
 
 def _member_accessibility_of(
     run: Run, split: str, weights: Float[Array, " snapshot"] | None = None
 ) -> Float[np.ndarray, "member example"]:
-    """Measure accessibilities of a run, of which one snapshot is held at a time."""
     dataset = run.usable(split)
-    label, epoch = dataset["label"].values, dataset["epoch"].values
+    epoch = dataset["epoch"].values
     shares = _shares(epoch_weights(epoch) if weights is None else weights, len(epoch))
-    return _weighted_sum(shares, (each == label for each in predictions(dataset)))
+    return weighted_sums(dataset, [shares])[0]
+
+
+def weighted_sums(
+    dataset: xr.Dataset,
+    weights: Sequence[Float[np.ndarray, " _"]],
+    examples: slice = slice(None),
+) -> Float[np.ndarray, "weighting member example"]:
+    """Add up what is correct over snapshots, by one or several weightings.
+
+    Args:
+        dataset: of a run, `usable`, or some members of it.
+        weights: of each weighting, a weight for each snapshot from the first on; those
+            after its last have none.
+        examples: of which.
+
+    Returns:
+        [weighting, member, example].
+    """
+    length = len(range(*examples.indices(dataset.sizes["example"])))
+    sums = np.zeros((len(weights), dataset.sizes["member"], length))
+
+    def work(piece: Piece) -> None:
+        for snapshot, correct in piece.correct():
+            for own, total in zip(weights, sums, strict=True):
+                if snapshot < len(own) and own[snapshot]:
+                    total[:, piece.examples] += own[snapshot] * correct
+
+    most = max(map(len, weights))
+    done(pieces(dataset, work, most=most, examples=examples))
+    return sums
 
 
 def _accessibility_of(
@@ -70,7 +150,50 @@ def _accessibility_of(
     return _member_accessibility_of(run, split, weights).mean(axis=0)
 
 
-@takes_run(read_correct)
+def _learned_of(run: Run, split: str) -> Learned:
+    """Find since when members are correct, by when they were last wrong."""
+    dataset = run.usable(split)
+    snapshots, *shape = dataset["prediction"].shape
+    since = np.zeros(shape, int)
+
+    def work(piece: Piece) -> None:
+        own = since[:, piece.examples]
+        for snapshot, correct in piece.correct():
+            np.copyto(own, snapshot + 1, where=~correct)
+
+    done(pieces(dataset, work))
+    return Learned(since, since < snapshots)
+
+
+def _first_correct_of(run: Run, split: str) -> Learned:
+    dataset = run.usable(split)
+    snapshots, *shape = dataset["prediction"].shape
+    first = np.full(shape, snapshots)
+
+    def work(piece: Piece) -> None:
+        own = first[:, piece.examples]
+        for snapshot, correct in piece.correct():
+            np.copyto(own, snapshot, where=correct & (own == snapshots))
+
+    done(pieces(dataset, work))
+    return Learned(first, first < snapshots)
+
+
+def _forgetting_of(run: Run, split: str) -> Int[np.ndarray, "member example"]:
+    dataset = run.usable(split)
+    shape = dataset["prediction"].shape[1:]
+    events, before = np.zeros(shape, int), np.zeros(shape, bool)
+
+    def work(piece: Piece) -> None:
+        for _, correct in piece.correct():
+            events[:, piece.examples] += before[:, piece.examples] & ~correct
+            before[:, piece.examples] = correct
+
+    done(pieces(dataset, work))
+    return events
+
+
+@measured_by(_agreement_of)
 def tp_agreement(
     correct: Bool[Array, "*batch member example"],
 ) -> Float[np.ndarray, "*batch example"]:
@@ -94,10 +217,12 @@ def tp_agreement(
         [1.0, 0.5, 0.0]
     """
     array = require("correct", correct, "b", "... member example")
+    if array.ndim == 2:
+        return agreeing(array) / len(array)
     return np.count_nonzero(array, axis=-2) / array.shape[-2]
 
 
-@takes_run(read_prediction)
+@measured_by(_classification_agreement_of)
 def classification_agreement(
     prediction: Integer[Array, "*batch member example"],
 ) -> Float[np.ndarray, "*batch example"]:
@@ -133,7 +258,7 @@ def classification_agreement(
     return shares
 
 
-@takes_run(read_prediction)
+@measured_by(_common_prediction_of)
 def common_prediction(
     prediction: Integer[Array, "*batch member example"],
 ) -> Integer[np.ndarray, "*batch example"]:
@@ -166,14 +291,48 @@ def common_prediction(
     return answers
 
 
-def _commonest(
-    prediction: Integer[np.ndarray, "member example"],
-) -> tuple[
-    Integer[np.ndarray, " example"],
-    Int[np.ndarray, " example"],
-    Int[np.ndarray, " example"],
-]:
-    """Find the commonest answer, its votes and the members that answered."""
+class _Votes(NamedTuple):
+    """The commonest answer, its votes and the members that answered."""
+
+    answer: Integer[np.ndarray, " example"]
+    votes: Int[np.ndarray, " example"]
+    answered: Int[np.ndarray, " example"]
+
+
+def _commonest(prediction: Integer[np.ndarray, "member example"]) -> _Votes:
+    """Find the commonest answers, by counting where classes are not very many."""
+    members, examples = prediction.shape
+    least, classes = int(prediction.min()), _classes(prediction)
+    counted = least >= 0 and classes <= _COUNTED * members
+    find = partial(_counted, classes=classes) if counted else _sorted_out
+    cut = blocks(max(members, classes) if counted else members, examples)
+    found = [find(prediction[:, block]) for block in cut]
+    return _Votes(*map(np.concatenate, zip(*found, strict=True)))
+
+
+def _classes(prediction: Integer[np.ndarray, "member example"]) -> int:
+    """Give one more than the largest answer."""
+    most = prediction.max(keepdims=True)
+    if not is_answer(most).all():
+        most = prediction.max(where=is_answer(prediction), initial=0)
+    return int(most.max()) + 1
+
+
+def _counted(prediction: Integer[np.ndarray, "member example"], classes: int) -> _Votes:
+    given, rows = is_answer(prediction), np.arange(prediction.shape[1])
+    # what is no answer is counted in a column of its own
+    column = np.where(given, prediction, classes).astype(np.intp)
+    column += rows * (classes + 1)
+    votes = np.bincount(column.ravel(), minlength=len(rows) * (classes + 1))
+    votes = votes.reshape(len(rows), classes + 1)[:, :classes]
+    # the first of equally large is the smaller class
+    answer, answered = votes.argmax(axis=1), np.count_nonzero(given, axis=0)
+    named = answer.astype(prediction.dtype)
+    named[answered == 0] = prediction[0, answered == 0]
+    return _Votes(named, votes[rows, answer], answered)
+
+
+def _sorted_out(prediction: Integer[np.ndarray, "member example"]) -> _Votes:
     # Sorted over members, equal answers are neighbours: the longest run is the mode,
     # and the first of equally long runs is the smaller class.
     ranked = np.sort(prediction, axis=0)
@@ -184,12 +343,12 @@ def _commonest(
         run = np.where(now == before, run + 1, 1)
         longer = valid & (run > votes)
         answer[longer], votes[longer] = now[longer], run[longer]
-    return answer, votes, answered.sum(axis=0)
+    return _Votes(answer, votes, answered.sum(axis=0))
 
 
 def is_answer(
-    prediction: Integer[np.ndarray, "member example"],
-) -> Bool[np.ndarray, "member example"]:
+    prediction: Integer[np.ndarray, "*shape"],
+) -> Bool[np.ndarray, "*shape"]:
     """Mark what is an answer: all but the record's fill value."""
     if prediction.dtype in (np.uint8, np.uint16):
         return prediction != np.iinfo(prediction.dtype).max
@@ -322,7 +481,7 @@ def epoch_weights(
     return weights
 
 
-@takes_run(_read_agreement)
+@measured_by(_bimodality_of)
 def bimodality(
     tpa: Float[Array, "*batch example"], members: int | None = None
 ) -> Float[Any, "*batch"]:
@@ -365,7 +524,7 @@ def bimodality(
     return (standard**4).mean(axis=-1) - (standard**3).mean(axis=-1) ** 2
 
 
-@takes_run(read_correct)
+@measured_by(_fleiss_kappa_of)
 def fleiss_kappa(
     correct: Bool[Array, "*batch member example"],
 ) -> Float[Any, "*batch"]:
@@ -394,8 +553,12 @@ def fleiss_kappa(
         >>> float(fleiss_kappa(correct[[0, 0]]))
         1.0
     """
-    tpa = tp_agreement(correct)
-    members, accuracy = np.shape(correct)[-2], tpa.mean(axis=-1)
+    return _kappa(tp_agreement(correct), np.shape(correct)[-2])
+
+
+def _kappa(tpa: Float[np.ndarray, "*batch example"], members: int) -> Any:
+    """Give kappa of the TP-agreements of so many members."""
+    accuracy = tpa.mean(axis=-1)
     if members == 1:
         return np.full_like(accuracy, np.nan)[()]
     saturated = (tpa == 0).all(axis=-1) | (tpa == 1).all(axis=-1)
@@ -403,7 +566,7 @@ def fleiss_kappa(
     return ((members * tpa.var(axis=-1) / chance - 1) / (members - 1))[()]
 
 
-@takes_run(read_correct)
+@measured_by(_learned_of)
 def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned:
     """Find the snapshot from which each member stays correct to the end.
 
@@ -432,7 +595,7 @@ def learned_snapshot(correct: Bool[Array, "snapshot member example"]) -> Learned
     return Learned(len(array) - np.count_nonzero(stays, axis=0), array[-1].copy())
 
 
-@takes_run(read_correct)
+@measured_by(_first_correct_of)
 def first_correct_snapshot(
     correct: Bool[Array, "snapshot member example"],
 ) -> Learned:
@@ -464,7 +627,7 @@ def first_correct_snapshot(
     return Learned(np.where(ever, array.argmax(axis=0), len(array)), ever)
 
 
-@takes_run(read_correct)
+@measured_by(_forgetting_of)
 def forgetting_events(
     correct: Bool[Array, "snapshot member example"],
 ) -> Int[np.ndarray, "member example"]:

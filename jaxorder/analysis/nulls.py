@@ -114,7 +114,29 @@ def independent_null(
         ([0.25, 0.5, 0.25], 0.0, 2.0)
     """
     array = require("correct", correct, "b", "member example")
-    return _null("independent members", [array], simulations, seed, level)
+    given = {"simulations": simulations, "seed": seed, "level": level}
+    return null_of_accuracy(array.mean(axis=1), array.shape[1], **given)
+
+
+def null_of_accuracy(
+    accuracy: Float[np.ndarray, " member"],
+    examples: int,
+    *,
+    simulations: int,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Null:
+    """Expect the same as `independent_null`, of members of known accuracies.
+
+    Args:
+        accuracy: [member], in [0, 1].
+        examples: on how many.
+        simulations: as there.
+        seed: as there.
+        level: as there.
+    """
+    given = "independent members", [accuracy], [examples]
+    return _null(*given, simulations, seed, level)
 
 
 @measured_by(_by_class_of)
@@ -156,7 +178,31 @@ def class_null(
     array = require("correct", correct, "b", "member example")
     classes = _one_each("label", label, "biufOSU", array)
     groups = [array[:, classes == each] for each in np.unique(classes)]
-    return _null("independent members per class", groups, simulations, seed, level)
+    right = np.array([group.sum(axis=1) for group in groups])
+    given = {"simulations": simulations, "seed": seed, "level": level}
+    return null_of_classes(right, [group.shape[1] for group in groups], **given)
+
+
+def null_of_classes(
+    right: Integer[np.ndarray, "class member"],
+    sizes: Sequence[int],
+    *,
+    simulations: int,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Null:
+    """Expect the same as `class_null`, of known numbers of right answers.
+
+    Args:
+        right: [class, member], on how many examples of a class each member is right.
+        sizes: [class], how many examples there are, at least 1.
+        simulations: as there.
+        seed: as there.
+        level: as there.
+    """
+    chances = [own / size for own, size in zip(right, sizes, strict=True)]
+    given = "independent members per class", chances, sizes
+    return _null(*given, simulations, seed, level)
 
 
 @measured_by(_by_difficulty_of)
@@ -217,7 +263,12 @@ def difficulty_null(
     given = np.zeros(len(ease)) if label is None else label
     classes = _one_each("label", given, "biufOSU", array)
     alike = [array[:, each] for each in _grouped(ease, classes, groups)]
-    return _null("independent members per difficulty", alike, simulations, seed, level)
+    given = (
+        "independent members per difficulty",
+        [group.mean(axis=1) for group in alike],
+        [group.shape[1] for group in alike],
+    )
+    return _null(*given, simulations, seed, level)
 
 
 def _one_each(
@@ -275,20 +326,20 @@ def poisson_binomial(
 
 def _null(
     name: str,
-    groups: Sequence[Bool[np.ndarray, "member _"]],
+    chances: Sequence[Float[np.ndarray, " member"]],
+    sizes: Sequence[int],
     simulations: int,
     seed: int,
     level: float,
 ) -> Null:
     """Mix the groups' distributions by their sizes; draw for the intervals."""
-    sizes = [group.shape[1] for group in groups]
-    pmfs = [poisson_binomial(group.mean(axis=1)) for group in groups]
+    pmfs = [poisson_binomial(each) for each in chances]
     pmf = np.average(pmfs, axis=0, weights=sizes)
     moments = moments_of(*weighted(pmf))
     draws = _draws(pmfs, sizes, simulations, seed)
     return Null(
         name=name,
-        members=len(groups[0]),
+        members=len(chances[0]),
         examples=sum(sizes),
         pmf=pmf,
         mean=float(moments[1]),

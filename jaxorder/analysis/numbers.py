@@ -1,40 +1,50 @@
 """The numbers of a run, gathered in one pass over its snapshots.
 
-One snapshot is held at a time, so that memory grows with members times examples and
-not with the number of snapshots.
+What is held grows with members times examples at the most, and not with the number of
+snapshots.
 """
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float, Int, Integer
 
 from jaxorder.analysis.classes import (
+    accessibility_of_classes,
     between_classes,
-    class_accessibility,
+    class_sums,
     confusion_counts,
 )
-from jaxorder.analysis.courses import Courses
+from jaxorder.analysis.courses import Course, Courses
+from jaxorder.analysis.covariance import Covariance, merged
 from jaxorder.analysis.excluded import Excluded, excluded_members
 from jaxorder.analysis.growth import Growth, growth
-from jaxorder.analysis.histograms import histogram
-from jaxorder.analysis.inputs import Run, predictions
+from jaxorder.analysis.inputs import Run
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval, undefined
 from jaxorder.analysis.measures import (
     classification_agreement,
     common_prediction,
     epoch_weights,
-    tp_agreement,
+    weighted_sums,
 )
-from jaxorder.analysis.nulls import Null, class_null, independent_null
-from jaxorder.analysis.reliability import order_reliability, split_half
+from jaxorder.analysis.nulls import Null, null_of_accuracy, null_of_classes
+from jaxorder.analysis.reliability import correlation_of_halves, reliability
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
-from jaxorder.run.folder import SPLITS, FurtherData
+from jaxorder.analysis.streaming import (
+    Piece,
+    agreeing,
+    fitting,
+    held_at_most,
+    pieces,
+    spread,
+    windows,
+)
+from jaxorder.run.folder import SPLITS, FurtherData, labelled
 from jaxorder.run.folder import Run as RunFolder
 
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
@@ -61,12 +71,17 @@ class SplitNumbers:
             each snapshot, with the jackknife's interval.
         independent: The null of independent members of each snapshot, or nothing.
         by_class: The null of members independent within a class, or nothing.
-        order: Each member's accessibility of each example, in [0, 1].
-        common: The commonest answer at the last snapshot.
+        order: Each member's accessibility of each example, in [0, 1]; None where
+            there was no room to hold them, and `member_orders` measures them again.
+        accessibility: Mean over members and, weighted by epochs, over snapshots.
+        covariance: Of the members' accessibilities.
+        final: What was predicted at the last snapshot.
+        common: The commonest of these answers.
         final_agreement: The share of members that give it.
         courses: What became of each example on the way.
+        class_sums: Each member's accessibility, summed over the examples of a class.
         confusion: Answers by label, counted over members and examples, at each
-            snapshot; of more than 200 classes at none.
+            snapshot; at none where there are no nulls, or more than 200 classes.
         classes: Number of classes.
         relabelled: Examples whose label is not the one they came with.
         kind: What the members are, `network` or `learner`.
@@ -85,10 +100,14 @@ class SplitNumbers:
     measures: Mapping[str, tuple[Interval, ...]]
     independent: tuple[Null, ...]
     by_class: tuple[Null, ...]
-    order: Float[np.ndarray, "member example"]
+    order: Float[np.ndarray, "member example"] | None
+    accessibility: Float[np.ndarray, "example"]
+    covariance: Covariance
+    final: Integer[np.ndarray, "member example"]
     common: Integer[np.ndarray, "example"]
     final_agreement: Float[np.ndarray, "example"]
-    courses: Courses
+    courses: Course
+    class_sums: Float[np.ndarray, "member class"]
     confusion: Int[np.ndarray, "confused label answer"]
     classes: int
     relabelled: int
@@ -107,6 +126,11 @@ class SplitNumbers:
         return self.measures["bimodality"]
 
     @property
+    def correct(self) -> Bool[np.ndarray, "member example"]:
+        """What is correct at the last snapshot."""
+        return self.final == fitting(self.label, self.final.dtype)
+
+    @property
     def members(self) -> int:
         """Number of members."""
         return self.accuracy.shape[1]
@@ -117,34 +141,30 @@ class SplitNumbers:
         return self.accuracy.mean(axis=1)
 
     @cached_property
-    def accessibility(self) -> Float[np.ndarray, "example"]:
-        """Mean over members and, weighted by epochs, over snapshots."""
-        return self.order.mean(axis=0)
-
-    @cached_property
     def reliability(self) -> Interval:
         """Cronbach's alpha of the order, with the jackknife's interval over members."""
-        return order_reliability(self.order)
+        return reliability(self.covariance.variances)
 
     @cached_property
     def halves(self) -> float:
         """Mean correlation between the orders of random halves of the members."""
-        return split_half(self.order)
+        return correlation_of_halves(self.covariance)
 
     @cached_property
     def growth(self) -> Growth:
         """How the reliability of the order grows with the number of members."""
-        return growth(self.order)
+        return growth(self.covariance)
 
-    @cached_property
+    @property
     def learned_epoch(self) -> Float[np.ndarray, "example"]:
         """Epoch from which the median member stays correct; NaN where it does not."""
-        return self.courses.learned(self.epoch)
+        return self.courses.learned_epoch
 
     @cached_property
     def class_accessibility(self) -> list[Interval]:
         """Mean accessibility of the examples of each class, with interval."""
-        return class_accessibility(self.order, self.label, self.classes)
+        many = np.bincount(self.label, minlength=self.classes)
+        return accessibility_of_classes(self.class_sums, many)
 
     @property
     def between_classes(self) -> float:
@@ -204,18 +224,27 @@ class RunNumbers:
         return self.test if name == "test" else self.train
 
 
-def measure(run: RunFolder, name: str, simulations: int = SIMULATIONS) -> RunNumbers:
+def measure(
+    run: RunFolder,
+    name: str,
+    simulations: int = SIMULATIONS,
+    held: int | None = None,
+) -> RunNumbers:
     """Measure a run.
 
     Args:
         run: The run, finished or not.
         name: What reports call it.
         simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
+        held: Bytes of what may be held of it when it is measured; None: 1 GiB.
 
     Returns:
         The numbers; None for the splits where no snapshot or no member counts.
     """
-    test, train = (measure_split(run, split, simulations) for split in SPLITS)
+    test, train = (
+        measure_split(run, split, simulations, (held or held_at_most()) // len(SPLITS))
+        for split in SPLITS
+    )
     further = tuple(_further(run, data) for data in run.further)
     return RunNumbers(run, name, test, train, tuple(excluded_members(run)), further)
 
@@ -227,13 +256,19 @@ def _further(run: RunFolder, data: FurtherData) -> FurtherNumbers:
     return FurtherNumbers(data, numbers, agreement)
 
 
-def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | None:
+def measure_split(
+    run: Run, split: str, simulations: int = 0, held: int | None = None
+) -> SplitNumbers | None:
     """Gather the numbers of one split in one pass over its snapshots.
+
+    Where every member's accessibility of every example takes more than 1 GiB, it is
+    one pass for as many examples as it can be held of.
 
     Args:
         run: The run.
         split: "train" or "test".
         simulations: Draws for the intervals of the nulls; 0 leaves the nulls out.
+        held: Bytes that these accessibilities may take afterwards; None: 1 GiB.
 
     Returns:
         The numbers, or None where the split or no snapshot of it is recorded, or no
@@ -241,45 +276,188 @@ def measure_split(run: Run, split: str, simulations: int = 0) -> SplitNumbers | 
     """
     if split not in run.splits:
         return None
-    dataset = run.usable(split)
+    dataset = labelled(run, split, run.usable(split))
     if not (dataset.sizes["snapshot"] and dataset.sizes["member"]):
         return None
-    epoch, label = dataset["epoch"].values, dataset["label"].values
-    order = np.zeros((dataset.sizes["member"], dataset.sizes["example"]))
-    courses, classes = Courses(*order.shape), len(dataset.attrs["class_names"])
-    moments, confused, prediction = [], [], np.empty(0)
-    weighted = zip(epoch_weights(epoch), predictions(dataset), strict=True)
-    for snapshot, (weight, prediction) in enumerate(weighted):
-        correct = prediction == label
-        # accessibility is a weighted sum over snapshots: it needs no more than one
-        order += weight * correct
-        courses.take(snapshot, correct)
-        if classes <= MOST_CONFUSED:
-            confused.append(confusion_counts(prediction, label, classes))
-        moments.append(_moment(correct, label, simulations))
+    gathered = _Gathered(dataset, bool(simulations))
+    gathered.read()
+    small = gathered.order.nbytes <= (held or held_at_most()) and gathered.whole
     return SplitNumbers(
         split=split,
         step=dataset["step"].values,
-        epoch=epoch,
-        label=label,
+        epoch=dataset["epoch"].values,
+        label=dataset["label"].values,
         example_id=dataset["example_id"].values,
         seed=dataset["seed"].values,
-        order=order,
-        common=common_prediction(prediction),
-        final_agreement=classification_agreement(prediction),
-        courses=courses,
-        confusion=np.array(confused, int).reshape(-1, classes, classes),
-        classes=classes,
+        order=gathered.order if small else None,
+        accessibility=gathered.accessibility,
+        covariance=merged(gathered.covariances),
+        final=gathered.final,
+        common=common_prediction(gathered.final),
+        final_agreement=classification_agreement(gathered.final),
+        courses=Course.joined(gathered.courses),
+        class_sums=gathered.class_sums,
+        confusion=gathered.confusion,
+        classes=gathered.classes,
         relabelled=_relabelled(dataset),
         kind=run.kind,
         time_axis=run.time_axis,
         time_unit=run.time_unit,
-        **_stacked(moments),
+        **_stacked(gathered.moments(simulations)),
     )
 
 
-def truncated_orders(
-    run: Run, split: str, lasts: Collection[int]
+class _Gathered:
+    """What one pass over a split's record adds up.
+
+    Args:
+        dataset: Of a run, `usable`.
+        by_class: Whether to count by class, at each snapshot.
+    """
+
+    def __init__(self, dataset: xr.Dataset, by_class: bool) -> None:
+        self._dataset = dataset
+        self._weights = epoch_weights(dataset["epoch"].values)
+        snapshots, members, examples = dataset["prediction"].shape
+        self._label = dataset["label"].values
+        _, self._class, sizes = np.unique(
+            self._label, return_inverse=True, return_counts=True
+        )
+        self._sizes = sizes.tolist()
+        self._classes = len(sizes) if by_class else 0
+        self._right = np.zeros((snapshots, members, self._classes), int)
+        self._counts = np.zeros((snapshots, members + 1), int)
+        self._own = np.zeros((snapshots, members, members + 1), int)
+        self.classes = len(dataset.attrs["class_names"])
+        confused = self.classes if by_class and self.classes <= MOST_CONFUSED else 0
+        kept = snapshots if confused else 0
+        self.confusion = np.zeros((kept, self.classes, self.classes), int)
+        self.class_sums = np.zeros((members, self.classes))
+        self.courses: list[Course] = []
+        self.accessibility = np.empty(examples)
+        self.final = np.empty((members, examples), dataset["prediction"].dtype)
+        self.covariances: list[Covariance] = []
+        self.order = np.empty((members, 0))
+        self.whole = False
+
+    def read(self) -> None:
+        """Read the record, in windows of which every member's score can be held."""
+        members, examples = self.final.shape
+        cut = windows(members, examples)
+        self.whole = len(cut) == 1
+        for window in cut:
+            self.order = np.zeros((members, len(self.accessibility[window])))
+            epoch = self._dataset["epoch"].values
+            self._courses = Courses(*self.order.shape, epoch)
+            work = partial(self._tally, window)
+            for first, tally in pieces(self._dataset, work, examples=window):
+                own = slice(first, first + len(tally.counts))
+                self._counts[own] += tally.counts
+                self._own[own] += tally.own
+                self._right[own] += tally.right
+                if len(self.confusion):
+                    self.confusion[own] += tally.confused
+            self.accessibility[window] = self.order.mean(axis=0)
+            self.covariances.append(Covariance.of(self.order))
+            self.courses.append(self._courses.course())
+            self.class_sums += class_sums(self.order, self._label[window], self.classes)
+
+    def _tally(self, window: slice, piece: Piece) -> tuple[int, "_Tally"]:
+        """Count what is correct, and add it to the members' accessibilities."""
+        order = self.order[:, piece.examples]
+        classes = self._class[window][piece.examples]
+        tally = _Tally([], [], [], [])
+        for snapshot, correct in piece.correct():
+            self._courses.take(snapshot, correct, piece.examples)
+            # accessibility is a weighted sum over snapshots: it needs no more than one
+            if self._weights[snapshot]:
+                order += self._weights[snapshot] * correct
+            tally.add(correct, classes, self._classes)
+            if len(self.confusion):
+                given = piece.prediction[snapshot - piece.first], piece.label
+                tally.confused.append(confusion_counts(*given, self.classes))
+        if piece.first + len(piece.prediction) == len(self._weights):
+            self.final[:, window][:, piece.examples] = piece.prediction[-1]
+        return piece.first, tally
+
+    def moments(self, simulations: int) -> list["_Moment"]:
+        """Measure each snapshot from what was counted."""
+        examples = len(self.accessibility)
+
+        def moment(snapshot: int) -> _Moment:
+            own, counts = self._own[snapshot], self._counts[snapshot]
+            accuracy = own.sum(axis=1) / examples
+            return _Moment(
+                accuracy=accuracy,
+                counts=counts,
+                measures=_measured(counts, own),
+                nulls=(
+                    null_of_accuracy(accuracy, examples, simulations=simulations),
+                    null_of_classes(
+                        self._right[snapshot].T, self._sizes, simulations=simulations
+                    ),
+                )
+                if simulations
+                else None,
+            )
+
+        return list(spread(moment, range(len(self._counts))))
+
+
+class _Tally(NamedTuple):
+    """Counts of some snapshots of a block of examples.
+
+    Attributes:
+        counts: Examples with 0, 1, .. N of N members correct.
+        own: Those of them on which each member is.
+        right: Examples of each class on which each member is.
+        confused: Answers by label.
+    """
+
+    counts: list[Integer[np.ndarray, "agreeing"]]
+    own: list[Integer[np.ndarray, "member agreeing"]]
+    right: list[Integer[np.ndarray, "member class"]]
+    confused: list[Integer[np.ndarray, "label answer"]]
+
+    def add(
+        self,
+        correct: Bool[np.ndarray, "member block"],
+        classes: Integer[np.ndarray, "block"],
+        many: int,
+    ) -> None:
+        """Count one more snapshot.
+
+        Args:
+            correct: What is correct at it.
+            classes: Of the examples, from 0 on.
+            many: How many classes there are; 0 counts nothing by class.
+        """
+        among = agreeing(correct).astype(np.intp)
+        values = len(correct) + 1
+        self.counts.append(np.bincount(among, minlength=values))
+        self.own.append(_by_group(correct, among, values))
+        self.right.append(
+            _by_group(correct, classes, many)
+            if many
+            else np.zeros((len(correct), 0), int)
+        )
+
+
+def _by_group(
+    correct: Bool[np.ndarray, "member block"],
+    group: Integer[np.ndarray, "block"],
+    groups: int,
+) -> Integer[np.ndarray, "member group"]:
+    """Count the examples of each group on which each member is correct."""
+    counted = [np.bincount(group, weights=own, minlength=groups) for own in correct]
+    return np.array(counted).astype(int)
+
+
+def member_orders(
+    run: Run,
+    split: str,
+    lasts: Sequence[int],
+    members: slice = slice(None),
 ) -> dict[int, Float[np.ndarray, "member example"]]:
     """Measure each member's accessibility of each example up to some snapshots.
 
@@ -287,6 +465,7 @@ def truncated_orders(
         run: The run.
         split: "train" or "test".
         lasts: The last snapshots that count. All are measured in one pass.
+        members: Of which members.
 
     Returns:
         By the snapshot, each member's accessibility.
@@ -294,32 +473,10 @@ def truncated_orders(
     if not lasts:
         return {}
     dataset = run.usable(split)
-    label, epoch = dataset["label"].values, dataset["epoch"].values
-    shape = dataset.sizes["member"], dataset.sizes["example"]
-    orders = {last: np.zeros(shape) for last in lasts}
-    weights = {last: epoch_weights(epoch[: last + 1]) for last in lasts}
-    for snapshot, prediction in enumerate(predictions(dataset, max(lasts) + 1)):
-        correct = prediction == label
-        for last, order in orders.items():
-            if snapshot <= last:
-                order += weights[last][snapshot] * correct
-    return orders
-
-
-def accuracy_on(
-    run: Run, split: str, kept: Integer[np.ndarray, "chosen"]
-) -> Float[np.ndarray, "snapshot member"]:
-    """Measure each member's accuracy on some of the examples, in one pass.
-
-    Args:
-        run: The run.
-        split: "train" or "test".
-        kept: Positions of the examples.
-    """
-    dataset = run.usable(split)
-    label = dataset["label"].values[kept]
-    shares = [(each[:, kept] == label).mean(axis=1) for each in predictions(dataset)]
-    return np.stack(shares)
+    epoch = dataset["epoch"].values
+    weights = [epoch_weights(epoch[: last + 1]) for last in lasts]
+    found = weighted_sums(dataset.isel(member=members), weights)
+    return dict(zip(lasts, found, strict=True))
 
 
 def _relabelled(dataset: xr.Dataset) -> int:
@@ -337,33 +494,17 @@ class _Moment:
     nulls: tuple[Null, Null] | None
 
 
-def _moment(
-    correct: Bool[np.ndarray, "member example"],
-    label: Integer[np.ndarray, "example"],
-    simulations: int,
-) -> _Moment:
-    counts = histogram(tp_agreement(correct), len(correct))
-    without = _leave_one_out_counts(correct)
-    return _Moment(
-        accuracy=correct.mean(axis=1),
-        counts=counts,
-        measures={
-            measure.name: _jackknifed(measure, counts, without)
-            for measure in SNAPSHOT_MEASURES
-        },
-        nulls=_nulls(correct, label, simulations) if simulations else None,
-    )
-
-
-def _leave_one_out_counts(
-    correct: Bool[np.ndarray, "member example"],
-) -> Integer[np.ndarray, "member fewer"]:
-    """Count, with each member left out, the examples that k of the others get right."""
-    agreeing, values = correct.sum(axis=0), len(correct) + 1
-    whole = np.bincount(agreeing, minlength=values)
-    own = [np.bincount(agreeing[right], minlength=values) for right in correct]
+def _measured(
+    counts: Integer[np.ndarray, "agreeing"],
+    own: Integer[np.ndarray, "member agreeing"],
+) -> Mapping[str, Interval]:
+    """Measure a snapshot, and again with each member left out."""
     # an example that the member got right moves down by one, the others stay
-    return (whole - own)[:, :-1] + np.array(own)[:, 1:]
+    without = (counts - own)[:, :-1] + own[:, 1:]
+    return {
+        measure.name: _jackknifed(measure, counts, without)
+        for measure in SNAPSHOT_MEASURES
+    }
 
 
 def _jackknifed(
@@ -379,13 +520,6 @@ def _jackknifed(
         np.asarray(measure.of(without), float),
         scale=measure.scale(members),
         fewest=FEWEST,
-    )
-
-
-def _nulls(correct: np.ndarray, label: np.ndarray, draws: int) -> tuple[Null, Null]:
-    return (
-        independent_null(correct, simulations=draws),
-        class_null(correct, label, simulations=draws),
     )
 
 

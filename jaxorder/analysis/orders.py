@@ -1,6 +1,6 @@
 """How alike two collections order examples, with intervals over members of both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,13 +13,10 @@ from jaxorder.analysis.correlation import (
     ranks,
     unit,
 )
+from jaxorder.analysis.covariance import GatheredVariances
 from jaxorder.analysis.inputs import Array, require
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval
-from jaxorder.analysis.reliability import (
-    cronbach_alpha,
-    leave_one_out_alpha,
-    order_reliability,
-)
+from jaxorder.analysis.reliability import alpha, alpha_without, reliability
 from jaxorder.analysis.scales import FISHER, PLAIN, Scale
 
 
@@ -87,24 +84,97 @@ def compare_orders(
         >>> round(found.disattenuated_pearson.estimate, 3)
         1.013
     """
-    a = require("scores_a", scores_a, "biuf", "member example").astype(float)
-    b = require("scores_b", scores_b, "biuf", "member example").astype(float)
+    a = np.asarray(require("scores_a", scores_a, "biuf", "member example"), float)
+    b = np.asarray(require("scores_b", scores_b, "biuf", "member example"), float)
     if a.shape[1] != b.shape[1]:
         raise ValueError(
             f"scores_b: wanted {a.shape[1]} examples, as in scores_a, got {b.shape[1]}"
         )
-    alpha_a = _Jackknifed(cronbach_alpha(a), leave_one_out_alpha(a))
-    alpha_b = _Jackknifed(cronbach_alpha(b), leave_one_out_alpha(b))
-    pearson, spearman = correlated(a, b, np.asarray), correlated(a, b, ranks)
-    return OrderComparison(
-        pearson=pearson.interval(level, FISHER),
-        spearman=spearman.interval(level, FISHER),
-        kendall=order_correlation(a.mean(axis=0), b.mean(axis=0), "kendall"),
-        disattenuated_pearson=pearson.disattenuated(alpha_a, alpha_b).interval(level),
-        disattenuated_spearman=spearman.disattenuated(alpha_a, alpha_b).interval(level),
-        reliability_a=order_reliability(a).estimate,
-        reliability_b=order_reliability(b).estimate,
-    )
+    found = GatheredOrders(Total.of(a), Total.of(b))
+    for side, scores in enumerate((a, b)):
+        for member, own in enumerate(scores):
+            found.add(side, member, own)
+    return found.compared(level)
+
+
+class Total(NamedTuple):
+    """The scores of a collection's members, added up.
+
+    Attributes:
+        scores: the sums over members.
+        members: how many there are.
+    """
+
+    scores: Float[np.ndarray, " example"]
+    members: int
+
+    @classmethod
+    def of(cls, scores: Float[np.ndarray, "member example"]) -> "Total":
+        """Add up scores."""
+        return cls(np.zeros(scores.shape[1]), 0).with_members(scores)
+
+    def with_members(self, scores: Float[np.ndarray, "member example"]) -> "Total":
+        """Add the scores of further members, in their order."""
+        total = self.scores.copy()
+        for own in scores:
+            total += own
+        return Total(total, self.members + len(scores))
+
+    @property
+    def mean(self) -> Float[np.ndarray, " example"]:
+        """The mean scores."""
+        return self.scores / self.members
+
+    def without(self, own: Float[np.ndarray, " example"]) -> np.ndarray:
+        """Give the mean scores without one member's."""
+        return (self.scores - own) / max(self.members - 1, 1)
+
+
+class GatheredOrders:
+    """Two orders, compared from the scores of one member after the other.
+
+    Args:
+        a: the sum of one collection's scores.
+        b: of the other's.
+    """
+
+    def __init__(self, a: Total, b: Total) -> None:
+        self._totals = a, b
+        self._pearson = GatheredCorrelation(a, b, np.asarray)
+        self._spearman = GatheredCorrelation(a, b, ranks)
+        self._variances = [GatheredVariances(t.scores, t.members) for t in (a, b)]
+
+    def add(self, side: int, member: int, own: Float[np.ndarray, " example"]) -> None:
+        """Take one member's scores.
+
+        Args:
+            side: 0 for the one collection, 1 for the other.
+            member: position of the member in it.
+            own: [example].
+        """
+        self._pearson.add(side, member, own)
+        self._spearman.add(side, member, own)
+        self._variances[side].add(member, own)
+
+    def compared(self, level: float = 0.95) -> OrderComparison:
+        """Compare, once all members of both are there.
+
+        Args:
+            level: wanted coverage of the intervals, in (0, 1).
+        """
+        of_a, of_b = (each.variances for each in self._variances)
+        alphas = [_Jackknifed(alpha(of), alpha_without(of)) for of in (of_a, of_b)]
+        pearson, spearman = self._pearson.found, self._spearman.found
+        a, b = (total.mean for total in self._totals)
+        return OrderComparison(
+            pearson=pearson.interval(level, FISHER),
+            spearman=spearman.interval(level, FISHER),
+            kendall=order_correlation(a, b, "kendall"),
+            disattenuated_pearson=pearson.disattenuated(*alphas).interval(level),
+            disattenuated_spearman=spearman.disattenuated(*alphas).interval(level),
+            reliability_a=reliability(of_a).estimate,
+            reliability_b=reliability(of_b).estimate,
+        )
 
 
 class _Jackknifed(NamedTuple):
@@ -143,24 +213,29 @@ class Correlated(NamedTuple):
         )
 
 
-def correlated(
-    a: Float[np.ndarray, "member_a example"],
-    b: Float[np.ndarray, "member_b example"],
-    score: Callable[[np.ndarray], np.ndarray],
-) -> Correlated:
-    """Correlate mean scores, whole and with each member of either left out."""
-    whole_a, whole_b = unit(score(a.mean(axis=0))), unit(score(b.mean(axis=0)))
-    return Correlated(
-        float(np.clip(whole_a @ whole_b, -1, 1)),
-        np.array([unit(score(rest)) @ whole_b for rest in _leave_one_out(a)]),
-        np.array([unit(score(rest)) @ whole_a for rest in _leave_one_out(b)]),
-    )
+class GatheredCorrelation:
+    """A correlation of mean scores, and that without each member of either.
 
+    Args:
+        a: the sum of one collection's scores.
+        b: of the other's.
+        score: what of the mean scores is correlated, such as their ranks.
+    """
 
-def _leave_one_out(
-    scores: Float[np.ndarray, "member example"],
-) -> Iterator[Float[np.ndarray, " example"]]:
-    """Give the mean scores without each member, from the sum of all."""
-    total, left = scores.sum(axis=0), max(len(scores) - 1, 1)
-    for own in scores:
-        yield (total - own) / left
+    def __init__(
+        self, a: Total, b: Total, score: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        self._totals, self._score = (a, b), score
+        self._wholes = [unit(score(total.mean)) for total in (a, b)]
+        self._without = [np.empty(total.members) for total in (a, b)]
+
+    def add(self, side: int, member: int, own: Float[np.ndarray, " example"]) -> None:
+        """Take one member's scores, as `GatheredOrders.add`."""
+        rest = unit(self._score(self._totals[side].without(own)))
+        self._without[side][member] = rest @ self._wholes[1 - side]
+
+    @property
+    def found(self) -> Correlated:
+        """The correlation, once all members of both are there."""
+        whole_a, whole_b = self._wholes
+        return Correlated(float(np.clip(whole_a @ whole_b, -1, 1)), *self._without)

@@ -15,10 +15,14 @@ from jaxtyping import Bool, Float
 from jaxorder.analysis.inputs import Array, require, takes_snapshot
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval
 from jaxorder.analysis.scales import FISHER
+from jaxorder.analysis.streaming import blocks
+from jaxorder.analysis.two_runs import takes_correct
 
 # Of fewer errors a member, kappa is mostly 0 and seldom large: its intervals were seen
 # to cover 86% instead of 95%, at 4 errors a member.
 _FEWEST_ERRORS = 5
+# Entries that are copied at a time.
+_PRODUCT = 2**22
 
 
 @takes_snapshot
@@ -55,6 +59,7 @@ def pairwise_kappa(
     return pairwise_kappa_between(array, array)
 
 
+@takes_correct
 def pairwise_kappa_between(
     correct_a: Bool[Array, "member_a example"],
     correct_b: Bool[Array, "member_b example"],
@@ -62,7 +67,9 @@ def pairwise_kappa_between(
     """Measure Cohen's kappa between each member of one collection and of another.
 
     Args:
-        correct_a: bool [member, example], one snapshot of one collection.
+        correct_a: bool [member, example], one snapshot of one collection; or two runs,
+            of which the last snapshots, or `at="matched"` accuracy, or `at` a position
+            each.
         correct_b: of the other; the same examples in the same order.
 
     Returns:
@@ -100,14 +107,18 @@ def right_counts(
 
     The counts are of type float, in which they are exact and multiply fast.
     """
-    a = require("correct_a", correct_a, "b", "member example").astype(float)
-    b = require("correct_b", correct_b, "b", "member example").astype(float)
+    a = require("correct_a", correct_a, "b", "member example")
+    b = require("correct_b", correct_b, "b", "member example")
     if a.shape[1] != b.shape[1]:
         raise ValueError(
             f"correct_b: wanted {a.shape[1]} examples, as in correct_a, got "
             f"{b.shape[1]}"
         )
-    return a @ b.T, a.sum(axis=1)[:, None], b.sum(axis=1)[None], a.shape[1]
+    examples, both = a.shape[1], np.zeros((len(a), len(b)))
+    for block in blocks(max(len(a), len(b)), examples, _PRODUCT):
+        both += a[:, block].astype(float) @ b[:, block].T.astype(float)
+    of_a, of_b = (np.count_nonzero(each, axis=1).astype(float) for each in (a, b))
+    return both, of_a[:, None], of_b[None], examples
 
 
 def _mixed(
@@ -149,6 +160,7 @@ def mean_pairwise_kappa(
     return _of_enough(mean_of_pairs(pairwise_kappa(correct), level), correct)
 
 
+@takes_correct
 def mean_pairwise_kappa_between(
     correct_a: Bool[Array, "member_a example"],
     correct_b: Bool[Array, "member_b example"],
@@ -157,7 +169,9 @@ def mean_pairwise_kappa_between(
     """Average Cohen's kappa over all pairs of members of two collections.
 
     Args:
-        correct_a: bool [member, example], one snapshot of one collection.
+        correct_a: bool [member, example], one snapshot of one collection; or two runs,
+            of which the last snapshots, or `at="matched"` accuracy, or `at` a position
+            each.
         correct_b: of the other; the same examples in the same order.
         level: wanted coverage of the interval, in (0, 1).
 

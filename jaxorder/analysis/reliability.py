@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from jaxorder.analysis.correlation import unit
+from jaxorder.analysis.covariance import Covariance, Variances, variances
 from jaxorder.analysis.inputs import Array, require, takes_run
 from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval, undefined
 from jaxorder.analysis.measures import read_scores
 from jaxorder.analysis.scales import ALPHA
 
-# A standard deviation below this share of the scores is rounding.
-_ROUNDING = 1e-10
+# A sum's variance below this share of its parts' is rounding.
+_CANCELLED = 1e-13
 
 
 @takes_run(read_scores)
@@ -44,9 +44,7 @@ def cronbach_alpha(scores: Float[Array, "member example"]) -> float:
         >>> round(cronbach_alpha(scores), 3)
         0.964
     """
-    array = require("scores", scores, "biuf", "member example").astype(float)
-    own, whole = array.var(axis=1).sum(), array.sum(axis=0).var()
-    return float(_alpha(np.array(own), np.array(whole), len(array), _floor(array)))
+    return alpha(variances(_read(scores)))
 
 
 @takes_run(read_scores)
@@ -72,13 +70,7 @@ def leave_one_out_alpha(
         >>> leave_one_out_alpha(scores).round(3).tolist()
         [0.892, 0.96, 0.982]
     """
-    array = require("scores", scores, "biuf", "member example").astype(float)
-    centred = array - array.mean(axis=1, keepdims=True)
-    total = centred.sum(axis=0)
-    own = (centred**2).mean(axis=1)
-    # var(total - x) = var(total) - 2 cov(total, x) + var(x)
-    rest = (total**2).mean() - 2 * (centred @ total) / array.shape[1] + own
-    return _alpha(own.sum() - own, rest, len(array) - 1, _floor(array))
+    return alpha_without(variances(_read(scores)))
 
 
 @takes_run(read_scores)
@@ -110,11 +102,7 @@ def order_reliability(
         >>> print(order_reliability(scores * np.array([[1], [-1], [1]])))
         undefined (3 members)
     """
-    alpha, members = cronbach_alpha(scores), len(np.asarray(scores))
-    if members < FEWEST and not alpha >= 0:
-        return undefined(members)
-    left_out = leave_one_out_alpha(scores)
-    return jackknife_interval(alpha, left_out, level=level, scale=ALPHA, fewest=FEWEST)
+    return reliability(variances(_read(scores)), level)
 
 
 @takes_run(read_scores)
@@ -145,14 +133,70 @@ def split_half(
         >>> round(split_half(scores), 3)
         0.899
     """
-    array = require("scores", scores, "biuf", "member example").astype(float)
-    half, rng = len(array) // 2, np.random.default_rng(seed)
+    return correlation_of_halves(Covariance.of(_read(scores)), splits, seed)
+
+
+def correlation_of_halves(
+    covariance: Covariance, splits: int = 100, seed: int = 0
+) -> float:
+    """Correlate the mean scores of random halves, as `split_half`, from covariances.
+
+    Args:
+        covariance: of the members' scores.
+        splits: as there.
+        seed: as there.
+    """
+    members = len(covariance.mean)
+    half, rng = members // 2, np.random.default_rng(seed)
     found = []
     for _ in range(splits if half else 0):
-        one, other = rng.permutation(len(array))[: 2 * half].reshape(2, half)
-        found.append(unit(array[one].sum(axis=0)) @ unit(array[other].sum(axis=0)))
+        one, other = rng.permutation(members)[: 2 * half].reshape(2, half)
+        found.append(_between(covariance, one, other))
     defined = [value for value in found if not np.isnan(value)]
     return float(np.mean(defined)) if defined else float("nan")
+
+
+def _between(
+    covariance: Covariance, one: Int[np.ndarray, " half"], other: Int[np.ndarray, " _"]
+) -> float:
+    """Correlate the sums of two groups of members."""
+    products = covariance.products
+    of_one, of_other = (products[np.ix_(each, each)].sum() for each in (one, other))
+    # where members' own scores vary and cancel out, what is left is rounding
+    least = _CANCELLED * products.diagonal().sum()
+    least = max(least, covariance.examples * covariance.variances.floor)
+    if not min(of_one, of_other) > least:
+        return float("nan")
+    return float(products[np.ix_(one, other)].sum() / np.sqrt(of_one * of_other))
+
+
+def reliability(found: Variances, level: float = 0.95) -> Interval:
+    """Measure the reliability of an order, as `order_reliability`, from variances.
+
+    Args:
+        found: of the members' scores.
+        level: as there.
+    """
+    whole, members = alpha(found), len(found.own)
+    if members < FEWEST and not whole >= 0:
+        return undefined(members)
+    return jackknife_interval(
+        whole, alpha_without(found), level=level, scale=ALPHA, fewest=FEWEST
+    )
+
+
+def alpha(found: Variances) -> float:
+    """Give Cronbach's alpha, as `cronbach_alpha`, from variances."""
+    own, whole = np.array(found.own.sum()), np.array(found.whole)
+    return float(_alpha(own, whole, len(found.own), found.floor))
+
+
+def alpha_without(found: Variances) -> Float[np.ndarray, " member"]:
+    """Give Cronbach's alpha without each member, from variances."""
+    # var(total - x) = var(total) - 2 cov(total, x) + var(x)
+    rest = found.whole - 2 * found.shared + found.own
+    own = found.own.sum() - found.own
+    return _alpha(own, rest, len(found.own) - 1, found.floor)
 
 
 def spearman_brown(reliability: float | int, factor: float | int) -> float:
@@ -244,6 +288,11 @@ def members_needed_between(
     return members_needed(least, members, wanted), members_needed(most, members, wanted)
 
 
+def _read(scores: Array) -> Float[np.ndarray, "member example"]:
+    """Read scores; those that are of type float already are not copied."""
+    return np.asarray(require("scores", scores, "biuf", "member example"), float)
+
+
 def _alpha(
     own: Float[np.ndarray, "*batch"],
     whole: Float[np.ndarray, "*batch"],
@@ -255,8 +304,3 @@ def _alpha(
         return np.full(whole.shape, np.nan)
     ratio = own / np.where(whole > floor, whole, np.nan)
     return np.asarray(members / (members - 1) * (1 - ratio))
-
-
-def _floor(scores: Float[np.ndarray, "member example"]) -> float:
-    """Give the variance below which there is only rounding."""
-    return float((_ROUNDING * np.abs(scores).max()) ** 2)

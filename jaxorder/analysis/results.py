@@ -3,9 +3,11 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
+from jaxorder.analysis.agreement import Agreements, agreements
 from jaxorder.analysis.compare import (
     Comparison,
     Measured,
@@ -15,6 +17,7 @@ from jaxorder.analysis.intervals import Interval, number, undefined
 from jaxorder.analysis.numbers import SIMULATIONS, SPLITS, RunNumbers, measure
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import compared_snapshot
+from jaxorder.analysis.streaming import held_at_most
 from jaxorder.errors import RequestError
 from jaxorder.notebook import html_table
 from jaxorder.run.folder import Run
@@ -156,6 +159,11 @@ class Results:
         """A row a run."""
         return [summary_row(run) for run in self.runs]
 
+    @cached_property
+    def agreements(self) -> Agreements:
+        """How far members are wrong on the same test examples."""
+        return agreements(self.runs)
+
     def pairs_of(self, split: str) -> list[PairRow]:
         """Return the comparisons on one split.
 
@@ -194,7 +202,8 @@ def measure_all(runs: Sequence[Run], simulations: int = SIMULATIONS) -> Results:
 
     Each record is read once, and a second time up to the snapshots at which two runs
     are equally accurate. Where two runs have only a part of their examples in common,
-    theirs are read once more, and their test records twice.
+    theirs are read once more, and their test records twice. Memory is bounded: where
+    members' scores take more than 1 GiB, records are read in parts, and again.
 
     Args:
         runs: Opened runs.
@@ -204,8 +213,11 @@ def measure_all(runs: Sequence[Run], simulations: int = SIMULATIONS) -> Results:
     Returns:
         What every page, table and document about the runs is made from.
     """
-    named = zip(runs, run_names(runs), strict=True)
-    measured = [measure(run, name, simulations) for run, name in named]
+    named, held = (
+        zip(runs, run_names(runs), strict=True),
+        held_at_most() // max(len(runs), 1),
+    )
+    measured = [measure(run, name, simulations, held) for run, name in named]
     return Results(
         measured, [row for split in SPLITS for row in pair_rows(measured, split)]
     )

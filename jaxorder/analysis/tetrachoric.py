@@ -13,6 +13,7 @@ from scipy.special import ndtr, ndtri
 from jaxorder.analysis.inputs import Array, require, takes_snapshot
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.pairs import mean_of_pairs, mean_of_pairs_between, right_counts
+from jaxorder.analysis.two_runs import takes_correct
 
 # An expected cell of the table below this says too little, as in tests of such tables:
 # Cochran 1954.
@@ -59,6 +60,7 @@ def tetrachoric(
     return tetrachoric_between(array, array)
 
 
+@takes_correct
 def tetrachoric_between(
     correct_a: Bool[Array, "member_a example"],
     correct_b: Bool[Array, "member_b example"],
@@ -66,7 +68,9 @@ def tetrachoric_between(
     """Measure the tetrachoric correlation of members of one collection and of another.
 
     Args:
-        correct_a: bool [member, example], one snapshot of one collection.
+        correct_a: bool [member, example], one snapshot of one collection; or two runs,
+            of which the last snapshots, or `at="matched"` accuracy, or `at` a position
+            each.
         correct_b: of the other; the same examples in the same order.
 
     Returns:
@@ -124,6 +128,7 @@ def mean_tetrachoric(
     return mean_of_pairs(tetrachoric(correct), level)
 
 
+@takes_correct
 def mean_tetrachoric_between(
     correct_a: Bool[Array, "member_a example"],
     correct_b: Bool[Array, "member_b example"],
@@ -132,7 +137,9 @@ def mean_tetrachoric_between(
     """Average the tetrachoric correlation over pairs of members of two collections.
 
     Args:
-        correct_a: bool [member, example], one snapshot of one collection.
+        correct_a: bool [member, example], one snapshot of one collection; or two runs,
+            of which the last snapshots, or `at="matched"` accuracy, or `at` a position
+            each.
         correct_b: of the other; the same examples in the same order.
         level: wanted coverage of the interval, in (0, 1).
 

@@ -355,15 +355,19 @@ def compare(
         Folder of another.
     """
     from jaxorder.analysis import compare as compare_runs
+    from jaxorder.analysis.agreement import Matched, pair_agreement
+    from jaxorder.analysis.two_runs import both
     from jaxorder.run.study import open_run
 
     runs = [open_run(path).against(against) for path in (a, b)]
     found = compare_runs(*runs, split=split)
+    agreement = pair_agreement(Matched.of_runs(both(runs[0], runs[1], split)))
     if json:
-        _print_json(found.to_dict())
+        _print_json({**found.to_dict(), "agreement": agreement.to_dict()})
     else:
         title = f"{a} - {b}, {split} examples"
-        tables.print_document(title, tables.with_intervals(found))
+        shown = tables.with_intervals(found) | tables.agreement_words(agreement)
+        tables.print_document(title, shown)
 
 
 @app.command

@@ -17,6 +17,7 @@ from jaxorder.progress.wording import duration, size
 if TYPE_CHECKING:
     from jaxorder.analysis import (
         Comparison,
+        PairAgreement,
         PairRow,
         SummaryRow,
     )
@@ -179,6 +180,18 @@ def with_intervals(found: "Comparison") -> dict[str, object]:
     shown = _readable(vars(found))
     matched = {**_readable(vars(found.matched)), "spearman": found.matched.text()}
     return {**shown, "matched": matched}
+
+
+def agreement_words(found: "PairAgreement") -> dict[str, object]:
+    """Return how far members are wrong on the same examples, as one reads it."""
+    from jaxorder.report.together import contained_words, only_words
+
+    return {
+        "mean_pairwise_kappa": str(found.kappa),
+        "tetrachoric": str(found.tetrachoric),
+        "containment": contained_words(found),
+        "only_the_stronger": only_words(found),
+    }
 
 
 def _readable(values: Mapping[str, Any]) -> dict[str, object]:

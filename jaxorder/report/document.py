@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
+from jaxorder.analysis.agreement import Agreements, PairAgreement
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.analysis.reliability import members_needed_between
@@ -12,6 +13,7 @@ from jaxorder.analysis.results import PairRow, SummaryRow
 from jaxorder.analysis.snapshot_measures import SNAPSHOT_MEASURES, SnapshotMeasure
 from jaxorder.analysis.snapshots import agreement_since
 from jaxorder.errors import on_command_line
+from jaxorder.plain import plain
 from jaxorder.report.blocks import Finding
 from jaxorder.report.sections.disagreement import joined_runs
 from jaxorder.report.sections.members import member_examples_a_second
@@ -34,6 +36,7 @@ def document(page: Page) -> dict[str, Any]:
         "runs": [_run(run, row) for run, row in rows],
         "pairs": [pair_document(pair) for pair in page.results.pairs],
         "rank_gaps": _rank_gaps(page),
+        "agreement": _agreement(page.results.agreements),
         "findings": [_finding(finding) for finding in page.findings],
     }
 
@@ -45,6 +48,23 @@ def _rank_gaps(page: Page) -> dict[str, Any]:
     """
     found = {split: joined_runs(page, split) for split in SPLITS}
     return {split: each and each.gaps_by_example() for split, each in found.items()}
+
+
+def _agreement(found: Agreements) -> dict[str, Any]:
+    """Tell how far members are wrong on the same examples at the last snapshots."""
+    return {
+        "runs": [plain(run) for run in found.runs],
+        "pairs": [
+            pair.to_dict()
+            if isinstance(pair, PairAgreement)
+            else {
+                "name_a": pair.name_a,
+                "name_b": pair.name_b,
+                "problem": on_command_line(pair.error),
+            }
+            for pair in found.pairs
+        ],
+    }
 
 
 def pair_document(pair: PairRow) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from jaxorder.analysis.intervals import FEWEST, Interval, Verdict, beyond
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
-from jaxorder.analysis.reliability import cronbach_alpha
+from jaxorder.analysis.reliability import alpha
 from jaxorder.analysis.results import PairRow
 from jaxorder.analysis.snapshot_measures import BY_NAME
 from jaxorder.analysis.snapshots import (
@@ -250,7 +250,7 @@ def _of_both(alpha: Interval, train: SplitNumbers | None) -> str:
 def _no_order(test: SplitNumbers) -> str:
     """Say why the reliability of an order is undefined."""
     # of few members a negative alpha is not told, though there is one
-    if math.isnan(cronbach_alpha(test.order)):
+    if math.isnan(alpha(test.covariance.variances)):
         return "all examples are learned alike"
     return f"the order's reliability is {test.reliability}"
 

@@ -19,6 +19,7 @@ from jaxorder.report.sections.across import across
 from jaxorder.report.sections.agreement import agreement
 from jaxorder.report.sections.chance import chance
 from jaxorder.report.sections.classes import classes
+from jaxorder.report.sections.contained import contained
 from jaxorder.report.sections.disagreement import disagreement
 from jaxorder.report.sections.forgetting import forgetting
 from jaxorder.report.sections.further import further
@@ -29,6 +30,7 @@ from jaxorder.report.sections.making import making
 from jaxorder.report.sections.members import members
 from jaxorder.report.sections.order import order
 from jaxorder.report.sections.table import table
+from jaxorder.report.sections.together import together
 from jaxorder.report.shown import Page
 from jaxorder.report.wording import counted, listed, page_nouns
 from jaxorder.run.folder import Labels, Run
@@ -45,8 +47,10 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     learning,
     agreement,
     chance,
+    together,
     order,
     across,
+    contained,
     disagreement,
     classes,
     forgetting,

@@ -58,7 +58,13 @@ class Joined:
     def halves_gaps(self) -> list[Float[np.ndarray, "common"]]:
         """Return how far apart two halves of each run place each example."""
         pairs = zip(self.numbers, self.places, strict=True)
-        return [halves_gaps(numbers.order[:, place]) for numbers, place in pairs]
+        return [
+            # members' own orders of very many examples are not held
+            np.full(len(place), np.nan)
+            if numbers.order is None
+            else halves_gaps(numbers.order[:, place])
+            for numbers, place in pairs
+        ]
 
 
 def disagreement(page: Page) -> Section | None:
