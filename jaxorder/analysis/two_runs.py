@@ -273,7 +273,7 @@ def _snapshots(a: Run, b: Run, split: str, at: Any) -> tuple[int, int]:
         return there[0] - 1, there[1] - 1
     if named == "matched":
         return _matched(a, b, split)
-    pair: tuple[int, ...] = tuple(at) if isinstance(at, tuple | list) else ()
+    pair = [*at] if isinstance(at, tuple | list) else []
     if len(pair) != len(there) or not all(
         isinstance(each, int) and -many <= each < many
         for each, many in zip(pair, there, strict=True)
