@@ -121,7 +121,8 @@ def _known() -> dict[str, Callable[..., optax.GradientTransformation]]:
     """
     found = {}
     for name, function in vars(optax).items():
-        if name.startswith(("_", "scale_by")) or not inspect.isfunction(function):
+        kind = inspect.isfunction(function) or isinstance(function, functools.partial)
+        if name.startswith(("_", "scale_by")) or not kind:
             continue
         takes = inspect.signature(function).parameters
         if RATE in takes and "key" not in takes:
