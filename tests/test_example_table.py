@@ -141,7 +141,7 @@ WORK = """
 (async () => {
   const root = document.getElementById("example-table");
   const told = [];
-  for (let i = 0; i < 5000 && !root.classList.contains("alive"); i++)
+  for (let i = 0; i < 60000 && !root.classList.contains("alive"); i++)
     await new Promise((done) => setTimeout(done, 50));
   const form = root.querySelector("form");
   const lines = () => [...root.querySelectorAll("tbody tr:not(.spacer)")];
@@ -163,6 +163,8 @@ WORK = """
   choose("model", "");
   choose("split", "");
   tell("all");
+  press("label");
+  tell("label");
   press("learned");
   press("learned");
   tell("learned");
@@ -188,12 +190,14 @@ def test_readers_sort_filter_and_search(runs: list[Run], tmp_path: Path) -> None
     page = write_report(paths, tmp_path / "page.html").read_text(encoding="utf-8")
     driven = tmp_path / "driven.html"
     driven.write_text(page.replace("</body>", f"<script>{WORK}</script></body>"))
-    start, every, learned, wrong, search, none = told_by(driven)
+    start, every, label, learned, wrong, search, none = told_by(driven)
     scores = jaxorder.scores(runs[0])
     assert start["status"] == "50 of 240 rows."
     assert start["sorted"] == [["accessibility", "ascending"]]
     assert float(start["rows"][0][4]) == round(scores["accessibility"].min(), 3)
     assert every["status"] == "240 of 240 rows."
+    assert label["sorted"] == [["label", "ascending"]]
+    assert {row[2] for row in label["rows"]} == {"0"}
     assert learned["sorted"] == [["learned", "descending"]]
     when = [row[8] for row in learned["rows"]]
     assert "never" not in when
@@ -209,7 +213,7 @@ def told_by(page: Path) -> list[dict]:
     done = subprocess.run(
         [
             *(str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu"),
-            *("--virtual-time-budget=1000000", "--dump-dom", page.as_uri()),
+            *("--virtual-time-budget=9000000", "--dump-dom", page.as_uri()),
         ],
         capture_output=True,
         text=True,
