@@ -124,9 +124,10 @@
     const sign = order.up ? 1 : -1;
     if (key) {
       const compare = new Intl.Collator(undefined, { numeric: true }).compare;
-      const keys = new Map();
-      for (const row of found) keys.set(row, key(row));
-      return found.sort((a, b) => sign * compare(keys.get(a), keys.get(b)) || a - b);
+      const words = [...new Set(found.map(key))].sort(compare);
+      const place = new Map(words.map((word, i) => [word, i]));
+      const places = new Map(found.map((row) => [row, place.get(key(row))]));
+      return found.sort((a, b) => sign * (places.get(a) - places.get(b)) || a - b);
     }
     const values = rows.columns[order.column];
     return found.sort((a, b) => {

@@ -122,7 +122,7 @@ class _Table:
             packed = Packed()
             parts = [self._packed(packed, part) for part in self._parts]
             size = len(packed.text())
-            if size <= NUMBERS:
+            if size <= NUMBERS or all(len(part.kept) == 1 for part in self._parts):
                 return packed, parts
             share = 0.97 * NUMBERS / size
             self._parts = [
