@@ -334,9 +334,15 @@ def average_precision(
 
 
 def precision_at_number(scores: np.ndarray, wrong: np.ndarray) -> float:
-    """Measure how many are wrong among the lowest scores, of as many as are wrong."""
-    first = np.argsort(scores, kind="stable")[: np.count_nonzero(wrong)]
-    return float(wrong[first].mean())
+    """Measure how many are wrong among the lowest scores, of as many as are wrong.
+
+    Of equal scores at the border as many count as have room, as if drawn at random.
+    """
+    number = np.count_nonzero(wrong)
+    border = np.sort(scores)[number - 1]
+    below, at = scores < border, scores == border
+    room = number - np.count_nonzero(below)
+    return float((wrong[below].sum() + room * wrong[at].mean()) / number)
 
 
 def peers(found: Found) -> list[str]:
