@@ -512,7 +512,8 @@ def test_label_issues_and_probabilities_are_written(
         "label issues: issues.csv (90 examples)\n"
         "probabilities: held_out.npz (90 examples)\n"
     )
-    found = pd.read_csv(here / "issues.csv")
+    names = {"label_name": str, "suggested_name": str}
+    found = pd.read_csv(here / "issues.csv", dtype=names)
     pd.testing.assert_frame_equal(found, jo.label_issues(folds), check_dtype=False)
     with np.load(here / "held_out.npz") as file:
         wanted = jo.held_out_probabilities(folds)

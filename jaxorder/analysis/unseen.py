@@ -128,7 +128,7 @@ def held_out_probabilities(
     asked, kept = f"held-out probabilities of {run.name!r}", unseen.kept
     if "probability" not in kept:
         raise RequestError(
-            f"{asked}: wanted a run that recorded them; train one with "
+            f"{asked}: wanted networks that recorded them; train with "
             f"{given('record', 'probability')}"
         )
     there = np.flatnonzero(unseen.members)
