@@ -167,3 +167,16 @@ def test_intervals_of_mean_kappa_between_collections_cover(accuracy, members):
     found = [mean_pairwise_kappa_between(*draw(members)) for _ in range(400)]
     truth = float(np.nanmean(pairwise_kappa_between(*draw((1000, 1000)))))
     check_coverage(found, truth)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("members", [8, 16])
+@pytest.mark.parametrize("examples", [500, 600, 800])
+def test_intervals_of_few_errors_cover(members, examples):
+    """At 5 to 10 errors a member; of fewer there is no interval."""
+    rng = np.random.default_rng(1000 * members + examples)
+    difficulty = rng.normal(size=examples)
+    many = members_of(difficulty, 0.99, 1500, rng)
+    truth = float(np.nanmean(pairwise_kappa_between(many[:750], many[750:])))
+    draws = (members_of(difficulty, 0.99, members, rng) for _ in range(1000))
+    check_coverage([mean_pairwise_kappa(correct) for correct in draws], truth)
