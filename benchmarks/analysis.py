@@ -50,25 +50,24 @@ def main(
         if not run.exists():
             write(run, size, seed)
     disk = sum(file.stat().st_size for file in runs[0].rglob("*") if file.is_file())
-    found: dict[str, Any] = {"disk_mb": disk / 1e6, "measured": {}}
+    raw = size.predictions * (1 if classes < 256 else 2)
+    found: dict[str, Any] = {"bytes": raw, "disk_bytes": disk, "measured": {}}
+    if not as_json:
+        print(
+            f"T={snapshots}, N={members}, M={examples:,}, {classes} classes: "
+            f"{raw / 1e9:.2f} GB of predictions, {disk / 1e9:.2f} GB on disk"
+        )
     ways = ("jaxorder", "numpy") if plain else ("jaxorder",)
-    for name in MEASURES:
-        for way in ways:
-            if name in WAYS[way]:
-                found["measured"][f"{name}, {way}"] = apart(way, name, folder)
+    for name, way in [(n, w) for n in MEASURES for w in ways if n in WAYS[w]]:
+        found["measured"][f"{name}, {way}"] = each = apart(way, name, folder)
+        if not as_json:
+            print(
+                f"{name + ', ' + way:34s} {each['seconds']:8.2f} s "
+                f"{each['core_seconds']:8.2f} core-s {each['peak_gib']:6.2f} GiB",
+                flush=True,
+            )
     if as_json:
         print(json.dumps(found, indent=1))
-        return
-    raw = size.predictions * (1 if classes < 256 else 2)
-    print(
-        f"T={snapshots}, N={members}, M={examples:,}, {classes} classes: "
-        f"{raw / 1e9:.2f} GB of predictions, {disk / 1e9:.2f} GB on disk"
-    )
-    for name, each in found["measured"].items():
-        print(
-            f"{name:28s} {each['seconds']:8.2f} s {each['core_seconds']:8.2f} core-s "
-            f"{each['peak_gib']:6.2f} GiB"
-        )
 
 
 def apart(way: str, name: str, folder: Path) -> dict[str, float]:

@@ -1,135 +1,182 @@
-"""Networks that are two functions: equal to their Linen twins, told what they name."""
+"""What two members are right on together, against scikit-learn and simulations."""
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+import inspect
+import warnings
 
-import flax.linen as nn
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import ndtri
+from sklearn.metrics import cohen_kappa_score
 
-from jaxorder.errors import RequestError
-from jaxorder.models import Model, build, object_name
-from tests.test_nnx import IMAGE, drawn, trained
+from jaxorder.analysis import pairs
+from jaxorder.analysis.intervals import Interval
+from jaxorder.analysis.pairs import (
+    mean_pairwise_kappa,
+    mean_pairwise_kappa_between,
+    pairwise_kappa,
+    pairwise_kappa_between,
+)
+from tests.test_compare import FakeRun, fake_record
+
+ABILITY = 0.3
+ACCURACIES = pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
 
 
-class Linen(nn.Module):
-    @nn.compact
-    def __call__(self, x: Any) -> Any:
-        x = nn.tanh(nn.Dense(7)(x.reshape(len(x), -1)))
-        return nn.Dense(4)(x)
+def members_of(difficulty, accuracy, members, rng):
+    """Draw members that differ in ability on examples that differ in difficulty.
+
+    Difficulty, ability and luck are normal; the mean accuracy is over all of them.
+    """
+    spread = np.sqrt(difficulty.var() + ABILITY**2 + 1)
+    ability = ABILITY * rng.normal(size=(members, 1)) + spread * ndtri(accuracy)
+    return rng.normal(size=(members, len(difficulty))) + ability > difficulty
 
 
-def init(key: Any, x: Any) -> list[tuple[Any, Any]]:
-    """Return a list of layers, as plain JAX has them."""
-    sizes = (x[0].size, 7, 4)
-    keys = jax.random.split(key, 2)
-    return [
-        (jax.random.normal(keys[i], sizes[i : i + 2]) / 9, jnp.zeros(sizes[i + 1]))
-        for i in range(2)
+def some_members(seed=0, members=6, examples=40):
+    rng = np.random.default_rng(seed)
+    return members_of(rng.normal(size=examples), 0.7, members, rng)
+
+
+def check_coverage(found: list[Interval], truth: float) -> None:
+    """Ask for 92 to 98% of the intervals that there are, less the draws' own error."""
+    defined = [each for each in found if not np.isnan(each.low)]
+    assert all(-1 <= each.low <= each.high <= 1 for each in defined)
+    covered = np.mean([each.low <= truth <= each.high for each in defined])
+    # two binomial standard errors at 0.95
+    error = 2 * np.sqrt(0.95 * 0.05 / len(defined))
+    assert 0.92 - error <= covered <= 0.98 + error
+
+
+def test_kappa_is_that_of_scikit_learn():
+    correct = some_members()
+    wanted = [[cohen_kappa_score(a, b) for b in correct] for a in correct]
+    np.testing.assert_allclose(pairwise_kappa(correct), wanted, atol=1e-12)
+    between = pairwise_kappa_between(correct[:2], correct[2:])
+    np.testing.assert_allclose(between, np.array(wanted)[:2, 2:], atol=1e-12)
+
+
+def test_the_mean_is_that_of_different_members():
+    correct = some_members()
+    kappa = pairwise_kappa(correct)
+    upper = kappa[np.triu_indices(6, 1)]
+    found = mean_pairwise_kappa(correct)
+    assert found.estimate == pytest.approx(upper.mean())
+    assert found.low < found.estimate < found.high
+    assert found.units == 6
+    between = mean_pairwise_kappa_between(correct[:2], correct[2:])
+    assert between.estimate == pytest.approx(kappa[:2, 2:].mean())
+    assert np.isnan(between.low)
+
+
+def test_left_out_members_take_their_pairs_with_them():
+    correct = some_members()
+    rest = [
+        mean_pairwise_kappa(np.delete(correct, i, axis=0)).estimate for i in range(6)
     ]
+    error = np.sqrt(5 * np.var(rest))
+    assert mean_pairwise_kappa(correct).standard_error == pytest.approx(error)
+    a, b = some_members(1, members=5), correct
+    found = mean_pairwise_kappa_between(a, b).standard_error
+    kappa = pairwise_kappa_between(a, b)
+    by_a = [np.delete(kappa, i, axis=0).mean() for i in range(5)]
+    by_b = [np.delete(kappa, i, axis=1).mean() for i in range(6)]
+    assert found == pytest.approx(np.sqrt(4 * np.var(by_a) + 5 * np.var(by_b)))
 
 
-def apply(layers: list[tuple[Any, Any]], x: Any) -> Any:
-    (first, bias), (second, other) = layers
-    return jnp.tanh(x.reshape(len(x), -1) @ first + bias) @ second + other
+@pytest.mark.parametrize("constant", [True, False])
+def test_a_member_without_errors_or_successes_has_no_kappa(constant):
+    correct = some_members()
+    correct[2] = constant
+    kappa = pairwise_kappa(correct)
+    assert np.isnan(kappa[2]).all()
+    assert np.isnan(kappa[:, 2]).all()
+    assert np.isfinite(np.delete(np.delete(kappa, 2, 0), 2, 1)).all()
+    assert np.isnan(mean_pairwise_kappa(correct).estimate)
+    assert np.isnan(mean_pairwise_kappa_between(correct, correct).estimate)
 
 
-def function(pair: Any) -> Model:
-    return build(object_name(pair), IMAGE, 4, module=pair)
+def test_identical_and_opposite_members():
+    one = np.array([True, False, False, True])
+    np.testing.assert_array_equal(pairwise_kappa(np.stack([one, one])), 1)
+    assert pairwise_kappa(np.stack([one, ~one]))[0, 1] == -1
+    same = mean_pairwise_kappa(np.tile(one, (6, 5)))
+    assert (same.low, same.estimate, same.high) == (1, 1, 1)
 
 
-def test_two_functions_train_as_their_linen_twin_does() -> None:
-    linen, own = function(Linen()), function((init, apply))
-    params, none = own.init(jax.random.key(0))
-    twin = {
-        f"Dense_{i}": {"kernel": params[i]["0"], "bias": params[i]["1"]} for i in "01"
-    }
-    close = partial(np.testing.assert_allclose, atol=1e-5)
-    close(own.logits(params, none, drawn()), linen.logits(twin, {}, drawn()))
-    after, _ = trained(own, params, none)
-    wanted, _ = trained(linen, twin, {})
-    for i in "01":
-        close(after[i]["0"], wanted[f"Dense_{i}"]["kernel"])
+def test_few_errors_have_no_interval():
+    correct = np.ones((6, 40), bool)
+    correct[:, :4] = False
+    few = mean_pairwise_kappa(correct)
+    assert few.estimate == 1
+    assert np.isnan([few.low, few.high, few.standard_error]).all()
+    assert np.isnan(mean_pairwise_kappa(~correct).low)
+    correct[:, 4] = False
+    assert mean_pairwise_kappa(correct).low == 1
 
 
-class Transformed(NamedTuple):
-    """As Haiku has it, whose names hold slashes."""
+def test_one_member_has_no_pair():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(mean_pairwise_kappa(some_members(members=1)).estimate)
+        assert np.isfinite(mean_pairwise_kappa(some_members(members=2)).estimate)
 
-    init: Callable[..., Any] = lambda key, x: {
-        f"mlp/~/linear_{i}": dict(zip("wb", layer, strict=True))
-        for i, layer in enumerate(init(key, x))
-    }
-    apply: Callable[..., Any] = lambda params, x: apply(
-        [(layer["w"], layer["b"]) for _, layer in sorted(params.items())], x
+
+def test_a_run_is_measured_at_its_last_snapshot_or_another():
+    correct = np.stack([some_members(0), some_members(1)])
+    run = FakeRun("run", {"test": fake_record(correct)})
+    np.testing.assert_array_equal(pairwise_kappa(run), pairwise_kappa(correct[1]))
+    first = mean_pairwise_kappa(run, snapshot=0, level=0.9)
+    assert first == mean_pairwise_kappa(correct[0], 0.9)
+
+
+def test_other_examples_are_refused():
+    correct = some_members()
+    with pytest.raises(ValueError, match="correct_b: wanted 40 examples, as in"):
+        inspect.unwrap(pairwise_kappa_between)(correct, correct[:, 1:])
+    with pytest.raises(ValueError, match="correct: wanted bool"):
+        inspect.unwrap(pairs.pairwise_kappa)(correct * 1.0)
+
+
+@ACCURACIES
+@pytest.mark.parametrize("members", [4, 8, 16])
+def test_intervals_of_mean_kappa_cover(accuracy, members):
+    rng = np.random.default_rng(members)
+    difficulty = rng.normal(size=1000)
+    draws = (members_of(difficulty, accuracy, members, rng) for _ in range(400))
+    found = [mean_pairwise_kappa(correct) for correct in draws]
+    if members == 4:
+        assert all(np.isnan(each.low) for each in found)
+        return
+    many = members_of(difficulty, accuracy, 2000, rng)
+    check_coverage(
+        found, float(np.nanmean(pairwise_kappa_between(many[:1000], many[1000:])))
     )
 
 
-def test_an_object_with_both_is_taken() -> None:
-    made = function(Transformed()).init(jax.random.key(0))[0]
-    assert made["mlp/~/linear_0"]["w"].shape == (128, 7)
-    assert object_name(Transformed()).startswith("Transformed@")
-    assert object_name((init, apply)).startswith("functions@")
-    assert object_name((init, apply)) != object_name((init, lambda variables, x: x))
+@ACCURACIES
+@pytest.mark.parametrize("members", [(8, 8), (8, 16)])
+def test_intervals_of_mean_kappa_between_collections_cover(accuracy, members):
+    rng = np.random.default_rng(sum(members))
+    shared, own = rng.normal(size=(2, 1000))
+    sides = shared, (shared + own) / np.sqrt(2)
+
+    def draw(sizes):
+        pair = zip(sides, sizes, strict=True)
+        return [members_of(each, accuracy, size, rng) for each, size in pair]
+
+    found = [mean_pairwise_kappa_between(*draw(members)) for _ in range(400)]
+    truth = float(np.nanmean(pairwise_kappa_between(*draw((1000, 1000)))))
+    check_coverage(found, truth)
 
 
-def counting(variables: Any, x: Any, train: bool, rngs: Any, mask: Any) -> Any:
-    """Drop by the stream, and keep a state: how many were real, how often."""
-    params, state = variables["params"], variables["state"]
-    kept = jax.random.bernoulli(rngs["dropout"], 0.5, (len(x), 4)) if train else 1.0
-    assert train or not rngs
-    after = (state[0] + mask.sum(), state[1] + 1)
-    return jnp.ones((len(x), 4)) * params * kept, after
-
-
-def begin(key: Any, x: Any) -> dict[str, Any]:
-    state = (jnp.zeros(()), jnp.zeros((), jnp.int32))
-    return {"params": jnp.ones(4), "state": state}
-
-
-def test_functions_are_given_what_they_name() -> None:
-    model, x = function((begin, counting)), drawn(8)
-    params, state = model.init(jax.random.key(0))
-    np.testing.assert_array_equal(params["value"], np.ones(4))
-    real = np.arange(8) < 5
-    logits, after = model.train(params, state, x, jax.random.key(3), real)
-    assert after == {"0": 5.0, "1": 1}
-    assert set(np.unique(logits)) == {0.0, 1.0}
-    again, twice = model.train(params, after, x, jax.random.key(3))
-    np.testing.assert_array_equal(logits, again)
-    assert twice == {"0": 13.0, "1": 2}
-    assert (model.logits(params, state, x) == 1).all()
-
-
-@pytest.mark.parametrize(
-    ("pair", "message"),
-    [
-        ((init, apply, init), "must be .* a pair of functions, .* not tuple"),
-        ((init, 5), "not tuple"),
-        ((init, lambda variables: 0), "apply must be called with variables and inp"),
-        ((lambda key: 0, apply), "init must be called with key and inputs"),
-        ((init, lambda v, x, y: 0), "apply must be called with .* it takes v, x, y"),
-        ((init, lambda v, x: (x, 0)), "must return logits .* alone; it returns a tu"),
-        ((init, lambda v, x: x[:, 0, 0]), r"it returns \(2, 2\)"),
-        ((begin, lambda v, x: x), "must return logits and the new state"),
-        (
-            (begin, lambda v, x: (x[:, 0, 0], ())),
-            "a state of the same parts as that of init",
-        ),
-        (
-            (begin, lambda v, x: (jnp.ones((len(x), 4)), (jnp.zeros(3), jnp.ones(())))),
-            "state must keep its shapes and types",
-        ),
-        ((lambda key, x: {}, lambda v, x: x[:, 0, :4, 0]), "at least one; they are n"),
-        (
-            (init, lambda v, x, rngs: apply(v, x) * (0 in rngs["dropout"])),
-            "call on inputs .2 8 8 2. failed: KeyError",
-        ),
-    ],
-)
-def test_what_cannot_be_trained_is_refused_in_a_line(pair: Any, message: str) -> None:
-    with pytest.raises(RequestError, match=message) as refused:
-        function(pair)
-    assert "\n" not in str(refused.value)
+@pytest.mark.slow
+@pytest.mark.parametrize("members", [8, 16])
+@pytest.mark.parametrize("examples", [500, 600, 800])
+def test_intervals_of_few_errors_cover(members, examples):
+    """At 5 to 10 errors a member; of fewer there is no interval."""
+    rng = np.random.default_rng(1000 * members + examples)
+    difficulty = rng.normal(size=examples)
+    many = members_of(difficulty, 0.99, 1500, rng)
+    truth = float(np.nanmean(pairwise_kappa_between(many[:750], many[750:])))
+    draws = (members_of(difficulty, 0.99, members, rng) for _ in range(1000))
+    check_coverage([mean_pairwise_kappa(correct) for correct in draws], truth)

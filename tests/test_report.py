@@ -1043,10 +1043,11 @@ def test_two_members_that_contradict_each_other_have_not_learned_alike(
     first, second = run.test.order[:2]
     order = np.stack([first, 1 - first + 0.01 * second])
     two = {"accuracy": run.test.accuracy[:, :2], "seed": run.test.seed[:2]}
-    two["counts"] = run.test.counts[:, :3]
+    two |= {"counts": run.test.counts[:, :3], "final": run.test.final[:2]}
     told = []
     for values in (order, np.full_like(order, 0.25)):
-        test = replace(run.test, covariance=Covariance.of(values), **two)
+        two |= {"order": values, "covariance": Covariance.of(values)}
+        test = replace(run.test, **two)
         (answer,) = findings([replace(run, test=test)], [])[3].answers
         told.append((answer.verdict, answer.text))
     assert told == [
@@ -1160,8 +1161,8 @@ def test_the_command_line_prints_the_document(
     out = tmp_path / "page.html"
     assert main(["report", str(study), "--out", str(out), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    wanted = ["schema", "report", "runs", "pairs", "rank_gaps", "findings"]
-    assert list(found) == wanted
+    parts = ("runs", "pairs", "rank_gaps", "agreement", "findings")
+    assert list(found) == ["schema", "report", *parts]
     assert found["report"] == str(out)
     assert out.is_file()
     assert len(found["findings"]) == 5
