@@ -435,3 +435,29 @@ def test_a_split_that_is_not_there_is_refused_with_those_that_are(
     out = str(tmp_path / "x.csv")
     assert main(["scores", str(trained), "--split", "nosy", "--out", out]) == 2
     assert "holds test, train" in capsys.readouterr().err
+
+
+def test_two_runs_are_compared_on_what_both_predicted(
+    run: Run, tmp_path: Path, shifted: str
+) -> None:
+    longer: dict[str, Any] = {"seed": 1, "epochs": 4, "learning_rate": 0.1}
+    other = jo.train(out=tmp_path / "other", **SMALL | longer)
+    steps: dict[str, Any] = {"steps": [4, 8]}  # fewer than of the test examples
+    for each in (run, other):
+        each.evaluate(shifted, name="shifted", **steps)
+    found = jo.compare(run, other, split="shifted")
+    assert found.examples == 500
+    assert found.matched.step_a in (4, 8)
+    assert found.matched.step_b in (4, 8)
+    assert 0 <= jo.containment(run, other, split="shifted").share[0] <= 1
+    other.evaluate(shifted, name="bare", classes_by="none")
+    run.evaluate(shifted, name="bare", classes_by="none")
+    with pytest.raises(RequestError, match="without labels"):
+        jo.compare(run, other, split="bare")
+
+
+def test_scores_of_what_has_no_labels_are_refused(run: Run, shifted: str) -> None:
+    run.evaluate(shifted, name="bare", classes_by="none")
+    for measure in (jo.scores, jo.accessibility, jo.fleiss_kappa, jo.error_agreement):
+        with pytest.raises(RequestError, match="without labels"):
+            measure(run, "bare")

@@ -1044,6 +1044,7 @@ def test_two_members_that_contradict_each_other_have_not_learned_alike(
     order = np.stack([first, 1 - first + 0.01 * second])
     two = {"accuracy": run.test.accuracy[:, :2], "seed": run.test.seed[:2]}
     two |= {"counts": run.test.counts[:, :3], "final": run.test.final[:2]}
+    two |= {"class_sums": run.test.class_sums[:2]}
     told = []
     for values in (order, np.full_like(order, 0.25)):
         two |= {"order": values, "covariance": Covariance.of(values)}

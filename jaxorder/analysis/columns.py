@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Integer, Shaped
 
 from jaxorder.analysis.courses import Course, followed
 from jaxorder.analysis.dynamics import (
@@ -22,11 +22,7 @@ from jaxorder.analysis.dynamics import (
 )
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.inputs import Run
-from jaxorder.analysis.measures import (
-    classification_agreement,
-    common_prediction,
-    weighted_sums,
-)
+from jaxorder.analysis.measures import classification_agreement, common_prediction
 from jaxorder.analysis.memorisation import Memorisation, memorisation
 from jaxorder.errors import RequestError, given
 from jaxorder.run.folder import labelled
@@ -57,10 +53,27 @@ class Scored:
         """The record of the members that stayed finite."""
         return labelled(self.run, self.split, self.run.usable(self.split))
 
-    @cached_property
+    @property
     def course(self) -> Course:
         """What became of each example on the way."""
-        return followed(self.kept)
+        return self._followed[0]
+
+    @property
+    def times(self) -> Integer[np.ndarray, "member example"]:
+        """After how many whole epochs each member was right."""
+        return self._followed[1]
+
+    @cached_property
+    def _followed(self) -> tuple[Course, Integer[np.ndarray, "member example"]]:
+        ends = set(self.ends.tolist())
+        shape = self.kept.sizes["member"], self.kept.sizes["example"]
+        times = np.zeros(shape, np.uint32)
+
+        def count(snapshot: int, correct: np.ndarray, examples: slice) -> None:
+            if snapshot in ends:
+                times[:, examples] += correct
+
+        return followed(self.kept, count), times
 
     @cached_property
     def right(self) -> Bool[np.ndarray, "member example"]:
@@ -122,7 +135,7 @@ class Scored:
         """Return what was recorded by name after whole epochs."""
         return self.kept[name].isel(snapshot=self.ends)
 
-    def mean(self, values: Float[np.ndarray, "member example"]) -> Scores:
+    def mean(self, values: Shaped[np.ndarray, "member example"]) -> Scores:
         """Return the mean over the members that were trained on each example.
 
         Over all, where they were all trained on it, or none was; NaN where members
@@ -219,15 +232,6 @@ def _names(scored: Scored, classes: Shaped[np.ndarray, " example"]) -> np.ndarra
     return names[classes]
 
 
-def _correctness(scored: Scored) -> Scores:
-    """Tell how often each example is right after whole epochs."""
-    weights = np.zeros(len(scored.epochs))
-    weights[scored.ends] = 1 / len(scored.ends)
-    kept = scored.kept.isel(snapshot=slice(int(scored.ends[-1]) + 1))
-    (found,) = weighted_sums(kept, [weights[: kept.sizes["snapshot"]]])
-    return scored.mean(found)
-
-
 def _at_early(name: str) -> Callable[[Scored], Scores]:
     return lambda s: s.mean(s.kept[name].isel(snapshot=s.early).values.astype(float))
 
@@ -322,7 +326,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "correctness",
         "the share of epochs after which it is right, in [0, 1]",
-        _correctness,
+        lambda s: s.mean(s.times) / len(s.ends),
         source=CARTOGRAPHY,
         differs=FROZEN,
     ),

@@ -4,7 +4,7 @@ Snapshots are taken in one after the other, of all examples or of some at a time
 that no more than one need be held.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -105,20 +105,32 @@ class Courses:
         return Course(*counted, learned)
 
 
-def followed(dataset: xr.Dataset) -> Course:
+# Told the position of a snapshot, what is correct there, and of which examples.
+Told = Callable[[int, Bool[np.ndarray, "member block"], slice], None]
+
+
+def followed(dataset: xr.Dataset, told: Told | None = None) -> Course:
     """Follow the examples of a record, in windows that can be held.
 
     Args:
         dataset: Of a run, `usable`.
+        told: Is shown the same, so that the record is read once; of several threads at
+            once, but of an example the snapshots come in their order.
     """
     epoch, parts = dataset["epoch"].values, []
     members, examples = dataset.sizes["member"], dataset.sizes["example"]
     for window in windows(members, examples):
         courses = Courses(members, len(range(*window.indices(examples))), epoch)
 
-        def take(piece: Piece, courses: Courses = courses) -> None:
+        def take(
+            piece: Piece, courses: Courses = courses, window: slice = window
+        ) -> None:
+            first = window.start
+            place = slice(first + piece.examples.start, first + piece.examples.stop)
             for snapshot, correct in piece.correct():
                 courses.take(snapshot, correct, piece.examples)
+                if told is not None:
+                    told(snapshot, correct, place)
 
         done(pieces(dataset, take, examples=window))
         parts.append(courses.course())

@@ -245,12 +245,12 @@ def measure(
         measure_split(run, split, simulations, (held or held_at_most()) // len(SPLITS))
         for split in SPLITS
     )
-    further = tuple(_further(run, data) for data in run.further)
+    further = tuple(_further(run, data, simulations) for data in run.further)
     return RunNumbers(run, name, test, train, tuple(excluded_members(run)), further)
 
 
-def _further(run: RunFolder, data: FurtherData) -> FurtherNumbers:
-    numbers = measure_split(run, data.name) if data.labelled else None
+def _further(run: RunFolder, data: FurtherData, simulations: int) -> FurtherNumbers:
+    numbers = measure_split(run, data.name, simulations) if data.labelled else None
     last = run.usable(data.name)["prediction"].isel(snapshot=slice(-1, None)).values
     agreement = float(classification_agreement(last).mean()) if last.size else math.nan
     return FurtherNumbers(data, numbers, agreement)
@@ -328,8 +328,10 @@ class _Gathered:
         self._right = np.zeros((snapshots, members, self._classes), int)
         self._counts = np.zeros((snapshots, members + 1), int)
         self._own = np.zeros((snapshots, members, members + 1), int)
-        self.classes = len(dataset.attrs["class_names"])
-        confused = self.classes if by_class and self.classes <= MOST_CONFUSED else 0
+        names = dataset.attrs.get("class_names", ())
+        # without names it is not known which further answers there may be
+        self.classes = len(names) or 1 + int(self._label.max())
+        confused = by_class and 0 < len(names) <= MOST_CONFUSED
         kept = snapshots if confused else 0
         self.confusion = np.zeros((kept, self.classes, self.classes), int)
         self.class_sums = np.zeros((members, self.classes))
