@@ -10,9 +10,11 @@ import pytest
 import jaxorder as jo
 from jaxorder.analysis.results import measure_all
 from jaxorder.plain import plain
+from jaxorder.report.blocks import Gallery, Notes
 from jaxorder.report.document import document
 from jaxorder.report.page import render, written
 from jaxorder.report.sections.further import further
+from jaxorder.report.sections.label_errors import label_errors
 from jaxorder.report.shown import Page
 from jaxorder.run.folder import Run
 
@@ -76,3 +78,25 @@ def test_the_document_holds_the_same_numbers(page: Page, run: Run) -> None:
     measured = found["further"]["whole"]["measured"]
     expected = run.correct("whole").mean("example").values
     assert measured["accuracy"] == expected.tolist()
+
+
+# ---- likely label errors
+
+
+def test_likely_label_errors_are_shown_of_runs_with_folds(tmp_path: Path) -> None:
+    noisy: dict[str, Any] = {"label_noise": 0.2, "folds": 2, "members": 4, "epochs": 6}
+    run = jo.train(out=tmp_path / "run", record=["true_logprob"], **SMALL | noisy)
+    section = label_errors(Page(measure_all([run])))
+    assert section is not None
+    (gallery,) = section.blocks
+    assert isinstance(gallery, Gallery)
+    found = jo.label_issues(run).head(len(gallery.cards))
+    assert [card.example for card in gallery.cards] == found["example_id"].tolist()
+    assert re.search(r"Of these 24, \d+ have a label that was changed", gallery.caption)
+    against = label_errors(Page(measure_all([run.against("original")])))
+    assert against is not None
+    assert isinstance(against.blocks[0], Notes)
+
+
+def test_no_label_errors_without_members_that_left_examples_out(page: Page) -> None:
+    assert label_errors(page) is None

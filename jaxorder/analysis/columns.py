@@ -25,7 +25,7 @@ from jaxorder.analysis.inputs import Run
 from jaxorder.analysis.measures import classification_agreement, common_prediction
 from jaxorder.analysis.memorisation import Memorisation, memorisation
 from jaxorder.errors import RequestError, given
-from jaxorder.run.folder import labelled
+from jaxorder.run.folder import labels_of
 
 Scores = Shaped[np.ndarray, " example"]
 Function = TypeVar("Function")
@@ -51,7 +51,7 @@ class Scored:
     @cached_property
     def kept(self) -> xr.Dataset:
         """The record of the members that stayed finite."""
-        return labelled(self.run, self.split, self.run.usable(self.split))
+        return self.run.usable(self.split)
 
     @property
     def course(self) -> Course:
@@ -78,7 +78,7 @@ class Scored:
     @cached_property
     def right(self) -> Bool[np.ndarray, "member example"]:
         """What each was right on at the last snapshot."""
-        return self.final == self.kept["label"].values
+        return self.final == labels_of(self.kept)
 
     @cached_property
     def final(self) -> Shaped[np.ndarray, "member example"]:
@@ -238,7 +238,7 @@ def _at_early(name: str) -> Callable[[Scored], Scores]:
 
 COLUMNS: tuple[Column, ...] = (
     Column("example_id", "position in the source", lambda s: s.kept["example_id"]),
-    Column("label", "the class that counts as right", lambda s: s.kept["label"]),
+    Column("label", "the class that counts as right", lambda s: labels_of(s.kept)),
     Column(
         "accessibility",
         "how early and surely it is learned, in [0, 1]: the mean TP-agreement over "
@@ -314,7 +314,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "label_name",
         "the name of the label's class",
-        lambda s: _names(s, s.kept["label"].values),
+        lambda s: _names(s, labels_of(s.kept)),
         needs=("class_names",),
     ),
     Column(

@@ -14,7 +14,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from jaxorder.errors import RequestError
-from jaxorder.run.folder import labelled
+from jaxorder.run.folder import labels_of
 from jaxorder.run.study import open_run
 
 _KINDS = {"b": "bool", "iu": "integer", "biuf": "real", "biufOSU": "plain"}
@@ -273,8 +273,8 @@ def way_out(sizes: Mapping[Any, int]) -> str:
 
 def read_snapshot(run: Run, split: str, snapshot: int = -1) -> dict[str, Any]:
     """Read what is correct at one snapshot, and the labels."""
-    dataset = labelled(run, split, run.usable(split)).isel(snapshot=snapshot)
-    label = dataset["label"].values
+    dataset = run.usable(split).isel(snapshot=snapshot)
+    label = labels_of(dataset)
     return {"correct": dataset["prediction"].values == label, "label": label}
 
 

@@ -11,6 +11,7 @@ from jaxorder.analysis.inputs import Run, begun, opened
 from jaxorder.analysis.label_quality import label_quality
 from jaxorder.analysis.unseen import Unseen
 from jaxorder.errors import RequestError
+from jaxorder.run.folder import labels_of
 
 
 def label_issues(
@@ -50,7 +51,7 @@ def label_issues(
     kept, votes = unseen.kept, unseen.votes()
     columns: dict[str, Any] = {
         "example_id": kept["example_id"].values,
-        "label": kept["label"].values,
+        "label": labels_of(kept),
         "label_quality": quality(unseen, votes),
         "suggested": votes.argmax(axis=1),
         "held_out_members": unseen.members,
@@ -73,4 +74,4 @@ def quality(
     trained = np.sum(confidences, axis=0, where=unseen.seen) / np.where(
         met, met, np.nan
     )
-    return label_quality(votes, unseen.kept["label"].values, held_out, trained)
+    return label_quality(votes, labels_of(unseen.kept), held_out, trained)

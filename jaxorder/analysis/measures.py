@@ -72,7 +72,7 @@ def _of_pieces(
         for snapshot, values in shown:
             found[snapshot, piece.examples] = measure(values)
 
-    done(pieces(dataset, work))
+    done(pieces(dataset, work, judged=correct))
     return found
 
 

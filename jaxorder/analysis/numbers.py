@@ -44,7 +44,7 @@ from jaxorder.analysis.streaming import (
     spread,
     windows,
 )
-from jaxorder.run.folder import SPLITS, FurtherData, labelled
+from jaxorder.run.folder import SPLITS, FurtherData, labels_of
 from jaxorder.run.folder import Run as RunFolder
 
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
@@ -276,7 +276,7 @@ def measure_split(
     """
     if split not in run.splits:
         return None
-    dataset = labelled(run, split, run.usable(split))
+    dataset = run.usable(split)
     if not (dataset.sizes["snapshot"] and dataset.sizes["member"]):
         return None
     gathered = _Gathered(dataset, bool(simulations))
@@ -286,7 +286,7 @@ def measure_split(
         split=split,
         step=dataset["step"].values,
         epoch=dataset["epoch"].values,
-        label=dataset["label"].values,
+        label=labels_of(dataset),
         example_id=dataset["example_id"].values,
         seed=dataset["seed"].values,
         order=gathered.order if small else None,
@@ -319,7 +319,7 @@ class _Gathered:
         self._dataset = dataset
         self._weights = epoch_weights(dataset["epoch"].values)
         snapshots, members, examples = dataset["prediction"].shape
-        self._label = dataset["label"].values
+        self._label = labels_of(dataset)
         _, self._class, sizes = np.unique(
             self._label, return_inverse=True, return_counts=True
         )
@@ -376,8 +376,9 @@ class _Gathered:
                 order += self._weights[snapshot] * correct
             tally.add(correct, classes, self._classes)
             if len(self.confusion):
-                given = piece.prediction[snapshot - piece.first], piece.label
-                tally.confused.append(confusion_counts(*given, self.classes))
+                given = piece.prediction[snapshot - piece.first]
+                label = self._label[window][piece.examples]
+                tally.confused.append(confusion_counts(given, label, self.classes))
         if piece.first + len(piece.prediction) == len(self._weights):
             self.final[:, window][:, piece.examples] = piece.prediction[-1]
         return piece.first, tally

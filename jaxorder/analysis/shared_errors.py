@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Int, Integer
 
 from jaxorder.analysis.inputs import Array, Run, measured_by, require
 from jaxorder.analysis.measures import common_prediction, is_answer
+from jaxorder.run.folder import labels_of
 
 
 class ErrorAgreement(NamedTuple):
@@ -36,7 +37,7 @@ def _error_agreement_of(
     run: Run, split: str, *, snapshot: int = -1, **given: Any
 ) -> ErrorAgreement:
     found = run.usable(split).isel(snapshot=snapshot)
-    return error_agreement(found["prediction"].values, found["label"].values, **given)
+    return error_agreement(found["prediction"].values, labels_of(found), **given)
 
 
 @measured_by(_error_agreement_of)

@@ -16,6 +16,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Integer
 
+from jaxorder.run.folder import labels_of
+
 # Bytes that may be held of what grows with members times examples.
 HELD = 2**30
 # Bytes of predictions that are read at a time, unless one snapshot has more.
@@ -41,19 +43,20 @@ class Piece(NamedTuple):
         examples: the block.
         prediction: [snapshot, member, example].
         label: [example], of these examples, in the predictions' type where that can
-            hold them.
+            hold them; None where nobody asks what is correct.
     """
 
     first: int
     examples: slice
     prediction: Integer[np.ndarray, "snapshot member block"]
-    label: Integer[np.ndarray, " block"]
+    label: Integer[np.ndarray, " block"] | None
 
     def correct(
         self,
     ) -> Iterator[tuple[int, Bool[np.ndarray, "member block"]]]:
         """Give the position of each snapshot and what is correct there."""
         for snapshot, prediction in enumerate(self.prediction, start=self.first):
+            assert self.label is not None, "asked of pieces that are judged"
             yield snapshot, prediction == self.label
 
 
@@ -63,6 +66,7 @@ def pieces(
     *,
     most: int | None = None,
     examples: slice = slice(None),
+    judged: bool = True,
 ) -> Iterator[_R]:
     """Work on a record piece by piece: the snapshots in order, blocks on all cores.
 
@@ -72,12 +76,18 @@ def pieces(
             pieces of one block at once: what it adds to for these examples is its own.
         most: how many snapshots, from the first on; None: all.
         examples: of which examples; a block is named by its place among them.
+        judged: whether the work asks what is correct, for which there must be labels.
 
     Yields:
         What the work returns, in the order of snapshots and, within, of blocks.
+
+    Raises:
+        RequestError: there are none.
     """
     prediction = dataset["prediction"][:most, :, examples]
-    label = fitting(dataset["label"].values[examples], prediction.dtype)
+    label = None
+    if judged:
+        label = fitting(labels_of(dataset)[examples], prediction.dtype)
     snapshots, members, length = prediction.shape
     size = max(members * length * prediction.dtype.itemsize, 1)
     starts = range(0, snapshots, max(_READ // size, 1))
@@ -87,7 +97,12 @@ def pieces(
 
     for first, batch in zip(starts, _ahead(read, starts), strict=True):
         cut = [
-            Piece(first, block, batch[..., block], label[block])
+            Piece(
+                first,
+                block,
+                batch[..., block],
+                None if label is None else label[block],
+            )
             for block in blocks(members, length)
         ]
         yield from spread(work, cut)

@@ -31,6 +31,7 @@ from jaxorder.analysis.inputs import (
 from jaxorder.analysis.measures import epoch_weights, weighted_sums
 from jaxorder.analysis.streaming import Piece, pieces
 from jaxorder.errors import RequestError, given
+from jaxorder.run.folder import labels_of
 
 # "Undecided when the gap exceeds 2 points" of test accuracy.
 MATCHED_GAP = 0.02
@@ -185,7 +186,7 @@ class Both:
     @property
     def label(self) -> Shaped[np.ndarray, " common"]:
         """What counts as right."""
-        return self._dataset(0)["label"].values[self.kept[0]]
+        return labels_of(self._dataset(0))[self.kept[0]]
 
     @property
     def example_id(self) -> Int[np.ndarray, " common"]:
@@ -221,7 +222,7 @@ class Both:
 
     def _correct(self, side: int) -> np.ndarray:
         found = self._dataset(side).isel(snapshot=self.snapshots[side])
-        correct = found["prediction"].values == found["label"].values
+        correct = found["prediction"].values == labels_of(found)
         return correct[:, self.kept[side]]
 
     def _scores(self, side: int) -> np.ndarray:
@@ -263,7 +264,7 @@ def _kept(
 
 def _labelled(run: Run, split: str) -> Labelled:
     found = run.usable(split)
-    return Labelled(run.name, found["example_id"].values, found["label"].values)
+    return Labelled(run.name, found["example_id"].values, labels_of(found))
 
 
 def _snapshots(a: Run, b: Run, split: str, at: Any) -> tuple[int, int]:

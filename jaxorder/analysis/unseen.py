@@ -12,6 +12,7 @@ from jaxorder.analysis.dynamics import confidence, epoch_ends
 from jaxorder.analysis.inputs import Run, begun, opened
 from jaxorder.analysis.written import new_target, whole
 from jaxorder.errors import RequestError, given
+from jaxorder.run.folder import labels_of
 
 Shares = Float[np.ndarray, "example class"]
 
@@ -57,7 +58,7 @@ class Unseen:
         if "class_names" in self.kept.attrs:
             return len(self.kept.attrs["class_names"])
         last = self.kept["prediction"][-1].values
-        return 1 + int(max(last.max(), self.kept["label"].values.max()))
+        return 1 + int(max(last.max(), labels_of(self.kept).max()))
 
     def votes(self) -> Shares:
         """Return the share of each class among the predictions after whole epochs."""
@@ -74,7 +75,7 @@ class Unseen:
         of_ends = self.kept.isel(snapshot=self.ends)
         if "true_logprob" in of_ends:
             return confidence(of_ends["true_logprob"])
-        label = self.kept["label"].values
+        label = labels_of(self.kept)
         right = sum(each.values == label for each in of_ends["prediction"])
         return np.asarray(right) / len(self.ends)
 
@@ -143,7 +144,7 @@ def held_out_probabilities(
     return HeldOutProbabilities(
         probability=_mean(probability, out),
         repeats=np.stack(parts),
-        label=kept["label"].values[there],
+        label=labels_of(kept)[there],
         example_id=kept["example_id"].values[there],
         class_names=tuple(kept.attrs["class_names"]),
         left_out=kept.sizes["example"] - len(there),

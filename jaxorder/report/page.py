@@ -25,6 +25,7 @@ from jaxorder.report.sections.forgetting import forgetting
 from jaxorder.report.sections.further import further
 from jaxorder.report.sections.gallery import gallery
 from jaxorder.report.sections.headline import headline
+from jaxorder.report.sections.label_errors import label_errors
 from jaxorder.report.sections.learning import learning
 from jaxorder.report.sections.making import making
 from jaxorder.report.sections.members import members
@@ -56,6 +57,7 @@ SECTIONS: tuple[Callable[[Page], Section | None], ...] = (
     forgetting,
     further,
     gallery,
+    label_errors,
     table,
     making,
 )

@@ -194,7 +194,8 @@ class Run:
         Raises:
             RequestError: Where there is no such split, or it has no labels.
         """
-        dataset = labelled(self, split, self.usable(split))
+        dataset = self.usable(split)
+        labels_of(dataset)
         return (dataset.prediction == dataset.label).rename("correct")
 
     def usable(self, split: str) -> xr.Dataset:
@@ -425,16 +426,16 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def labelled(run: Any, split: str, dataset: xr.Dataset) -> xr.Dataset:
-    """Return what is recorded of a split, whose labels are known.
+def labels_of(dataset: xr.Dataset) -> np.ndarray:
+    """Return the labels [example] of what is recorded of some examples.
 
     Raises:
-        RequestError: Where it was predicted without labels: nothing is right or wrong.
+        RequestError: Where they were predicted without labels.
     """
     if "label" not in dataset:
         raise RequestError(
-            f"{given('split', split)}: {run.path} predicted it without labels, so that "
-            "nothing is right or wrong; measure `classification_agreement`, or "
-            f"evaluate it with {given('classes_by', 'index')}"
+            f"{dataset.attrs['data']}: predicted without labels, so that nothing is "
+            "right or wrong; measure `classification_agreement`, or evaluate it again "
+            f"with {given('classes_by', 'index')}, under another name"
         )
-    return dataset
+    return dataset["label"].values

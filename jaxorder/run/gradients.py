@@ -8,7 +8,7 @@ from scipy.special import softmax
 
 from jaxorder.errors import RequestError
 from jaxorder.models.last_layer import last_layer
-from jaxorder.run.folder import Run, labelled
+from jaxorder.run.folder import Run, labels_of
 from jaxorder.run.prediction import inspected
 
 
@@ -37,7 +37,8 @@ def gradient_norm(
     References:
         GraNd, Paul et al. 2021, theirs for all weights.
     """
-    recorded = labelled(run, split, run.record(split))
+    recorded = run.record(split)
+    label = labels_of(recorded)
     inputs = _inputs(run, split, recorded["example_id"].values)
     found = inspected(run, inputs, step, last_layer, model=model)
     if not np.array_equal(found["logits"], found["output"], equal_nan=True):
@@ -46,7 +47,7 @@ def gradient_norm(
             "what its last dense layer does; this one changes it"
         )
     error = softmax(found["logits"].astype(float), axis=-1)
-    error -= np.eye(error.shape[-1])[recorded["label"].values]
+    error -= np.eye(error.shape[-1])[label]
     return np.linalg.norm(error, axis=-1) * np.sqrt(found["squares"])
 
 
