@@ -254,6 +254,7 @@ def test_an_unfinished_run_is_refused(run: Run) -> None:
         Run(run.path).evaluate("digits", name="x")
 
 
+@pytest.mark.slow
 def test_texts_are_read_with_the_words_of_the_run(tmp_path: Path) -> None:
     rows = ["text,label,split"]
     for number in range(40):
@@ -330,6 +331,7 @@ def test_probes_are_bounded_as_the_splits_are(tmp_path: Path, shifted: str) -> N
     assert [run.record(s).sizes["example"] for s in run.splits] == [50, 50, 50]
 
 
+@pytest.mark.slow
 def test_probes_grow_with_the_run_and_are_checked(tmp_path: Path, shifted: str) -> None:
     data = Path(shifted.removeprefix("npz:"))
     own = shutil.copy(data, tmp_path / "own.npz")
@@ -368,6 +370,7 @@ def test_a_name_is_a_probes_once(tmp_path: Path) -> None:
         jo.train(out=tmp_path / "run", probe=twice, **SMALL)
 
 
+@pytest.mark.slow
 def test_learners_record_probes_too(tmp_path: Path, shifted: str) -> None:
     asked: dict[str, Any] = {
         "model": "sklearn:naive_bayes",
@@ -437,6 +440,7 @@ def test_a_split_that_is_not_there_is_refused_with_those_that_are(
     assert "holds test, train" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_on_what_both_predicted(
     run: Run, tmp_path: Path, shifted: str
 ) -> None:

@@ -83,6 +83,7 @@ def test_the_document_holds_the_same_numbers(page: Page, run: Run) -> None:
 # ---- likely label errors
 
 
+@pytest.mark.slow
 def test_likely_label_errors_are_shown_of_runs_with_folds(tmp_path: Path) -> None:
     noisy: dict[str, Any] = {"label_noise": 0.2, "folds": 2, "members": 4, "epochs": 6}
     run = jo.train(out=tmp_path / "run", record=["true_logprob"], **SMALL | noisy)

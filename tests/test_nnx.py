@@ -92,6 +92,7 @@ def trained(model: Model, params: Any, statistics: Any, steps: int = 3) -> Any:
     return params, statistics
 
 
+@pytest.mark.slow
 def test_a_module_trains_as_its_linen_twin_does() -> None:
     linen, twin = function(Linen()), function(Twin)
     params, statistics = linen.init(jax.random.key(0))

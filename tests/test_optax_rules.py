@@ -242,6 +242,7 @@ def test_a_schedule_of_the_users_tells_objects_apart() -> None:
     assert one["program"] != other["program"]
 
 
+@pytest.mark.slow
 def test_a_run_of_an_object_is_resumed_and_grown_with_it_alone(tmp_path: Path) -> None:
     def rule(rate: float = 0.003) -> optax.GradientTransformation:
         return optax.chain(optax.clip_by_global_norm(1.0), optax.lion(rate))

@@ -135,6 +135,7 @@ def test_a_run_of_an_object_is_resumed_with_it_alone(tmp_path: Path) -> None:
         ((begin, call), (begin, lambda variables, x, rngs: call(variables, x, {}))),
     ],
 )
+@pytest.mark.slow
 def test_a_run_of_what_makes_a_network_is_resumed_to_the_same_bits(
     tmp_path: Path, model: Any, other: Any
 ) -> None:

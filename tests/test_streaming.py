@@ -92,6 +92,10 @@ def test_measures_of_a_run_are_those_of_its_arrays(parts: None) -> None:
     np.testing.assert_array_equal(accessibility(run), wanted.mean(axis=0))
 
 
+# sums over examples, which are taken in parts where memory is short
+ROUNDED = ("covariance", "class_sums")
+
+
 def test_little_memory_changes_no_number(
     request: pytest.FixtureRequest,
 ) -> None:
@@ -117,9 +121,10 @@ def test_little_memory_changes_no_number(
 
 def _check_equal(again: SplitNumbers, whole: SplitNumbers) -> None:
     for field in fields(SplitNumbers):
-        if field.name not in ("order", "covariance", "independent", "by_class"):
+        if field.name not in (*ROUNDED, "order", "independent", "by_class"):
             a, b = getattr(again, field.name), getattr(whole, field.name)
             np.testing.assert_equal(a, b, err_msg=field.name)
+    np.testing.assert_allclose(again.class_sums, whole.class_sums, rtol=1e-12)
     for a, b in zip(again.by_class, whole.by_class, strict=True):
         np.testing.assert_array_equal(a.pmf, b.pmf)
     assert again.halves == pytest.approx(whole.halves, abs=1e-12)
