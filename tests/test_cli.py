@@ -97,7 +97,7 @@ Complaint = Callable[[Sequence[object]], str]
         ([*RUN, "--out=x", "--momentum=much"], ["--momentum", "much", "float"]),
         ([*RUN, "--out=x", "--optimizer=best"], ["--optimizer", "best", "adamw"]),
         ([*RUN, "--out=x", "--record=all"], ["--record", "all", "margin"]),
-        (["scores", "x", "--out=a.csv", "--split=dev"], ["--split", "dev", "train"]),
+        (["import", "x", "--out=a", "--split=dev"], ["--split", "dev", "train"]),
     ],
 )
 def test_what_cannot_be_parsed_is_refused_in_a_line(
@@ -543,7 +543,9 @@ def test_compare_says_how_alike_two_runs_are(study: Path, done: Done) -> None:
     runs = [study / "mlp_widths=8", study / "mlp_widths=none"]
     found = document(done("compare", *runs, "--json"))
     expected = jo.compare(*map(Run, runs), split="test").to_dict()
+    agreement = found.pop("agreement")
     assert found == {"schema": SCHEMA} | json.loads(json.dumps(expected))
+    assert agreement["examples"] == 50
     assert (found["split"], found["examples"]) == ("test", 50)
     assert (
         document(done("compare", *runs, "--json", "--split=train"))["examples"] == 100

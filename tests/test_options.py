@@ -271,6 +271,8 @@ EVERYTHING = RunConfig(
     label_noise=0.2,
     noise="pair",
     noise_seed=1,
+    probe=("shifted=npz:shifted.npz", "again=digits"),
+    classes_by="index",
     shuffle_seed=2,
     pca=5,
     scaling="unit",

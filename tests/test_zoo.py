@@ -20,6 +20,7 @@ from jaxorder.ensemble.plan import Lowering
 from jaxorder.models import ARCHITECTURES, object_name
 from jaxorder.run.folder import Run
 from jaxorder.run.networks import NetworkWork
+from jaxorder.run.objects import NAMED, Objects
 from tests.test_models import TESTED, drawn, taken
 from tests.trees import assert_equal, pick
 from tests.works import DEVICES, network_work
@@ -74,7 +75,8 @@ def workload(
     **changed: Any,
 ) -> NetworkWork:
     config = RunConfig(data=name, **{**options(name), **changed})
-    there = {"devices": DEVICES[:devices], "module": Own() if name == "own" else None}
+    own = Objects(model=Own()) if name == "own" else NAMED
+    there = {"devices": DEVICES[:devices], "objects": own}
     lowering = lowering or Lowering("sequential", "winograd")
     return network_work(config, dataset(name), lowering, batch=8, **there)
 
