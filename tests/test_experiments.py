@@ -73,6 +73,7 @@ def test_bimodality_is_told_of_comparable_accuracies_alone() -> None:
     assert {told[right]["agreement"][0] for right in told} == {"met"}
 
 
+@pytest.mark.slow
 def test_cscore_mnist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--smoke", "--out", str(tmp_path / "out")]
     cscore_mnist.app(words)

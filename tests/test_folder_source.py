@@ -362,6 +362,7 @@ def cifar10_jpeg(real_data: Path) -> Path:
     return real_data / "cifar10_jpeg" / "cifar10-jpeg.tar.gz"
 
 
+@pytest.mark.slow
 def test_real_images_from_their_archive_and_unpacked(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

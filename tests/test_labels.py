@@ -141,6 +141,7 @@ def test_scores_are_joined_by_the_ids_of_the_source(noisy: Run) -> None:
         jo.join_scores(noisy, values, order="official")
 
 
+@pytest.mark.slow
 def test_the_published_scores_of_mnist_follow_the_order_of_tfds(
     real_data: Path, tmp_path: Path
 ) -> None:

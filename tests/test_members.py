@@ -295,6 +295,7 @@ def same_record(a: Run, b: Run) -> None:
 
 
 @pytest.mark.parametrize("options", GROWN)
+@pytest.mark.slow
 def test_a_grown_run_is_one_trained_at_that_size(
     options: dict[str, Any], tmp_path: Path
 ) -> None:

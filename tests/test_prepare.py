@@ -103,6 +103,7 @@ def prepare_alone(name: str, folder: Path, source: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_prepares_fashion_mnist_as_tensorflow_would(
     fashion: tuple[Path, str], real_data: Path
 ):

@@ -765,6 +765,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
+@pytest.mark.slow
 def test_each_record_is_read_twice_at_most(
     study: Path, tmp_path: Path, reads: Counter[str]
 ) -> None:
