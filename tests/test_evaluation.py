@@ -122,7 +122,6 @@ def test_predictions_without_labels_agree_and_are_not_right_or_wrong(
 def test_the_same_request_goes_on_and_another_is_refused(
     run: Run, shifted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "COMMIT_SECONDS", 0.0)
     monkeypatch.setattr(evaluation, "Interruption", After(2))
     with pytest.raises(Interrupted, match="snapshot 2 of 3"):
         run.evaluate(shifted, name="shifted")

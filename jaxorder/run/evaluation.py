@@ -220,8 +220,10 @@ class _Work:
             for snapshot in range(done.snapshots, len(self._asked.steps)):
                 self._tell(watch, block, snapshot)
                 self._take_snapshot(writer, block, snapshot)
-                self._commit(writer, block, snapshot + 1)
-                self._stop_if_told(interruption, block, snapshot + 1)
+                signal = interruption.signal
+                self._commit(writer, block, snapshot + 1, at_once=signal is not None)
+                if signal is not None:
+                    raise self._interrupted(signal, block, snapshot + 1)
 
     def _take_snapshot(
         self, writer: record.BlockWriter, block: tuple[int, int], snapshot: int
@@ -244,25 +246,26 @@ class _Work:
         return np.asarray(then)[first : first + members]
 
     def _commit(
-        self, writer: record.BlockWriter, block: tuple[int, int], snapshots: int
+        self,
+        writer: record.BlockWriter,
+        block: tuple[int, int],
+        snapshots: int,
+        at_once: bool,
     ) -> None:
         now, whole = time.monotonic(), snapshots == len(self._asked.steps)
-        if whole or now - self._committed_at >= COMMIT_SECONDS:
+        if whole or at_once or now - self._committed_at >= COMMIT_SECONDS:
             step = self._asked.steps[snapshots - 1]
             writer.commit(record.Commit(*block, snapshots, step, 0.0, 0.0))
             self._committed_at = now
 
-    def _stop_if_told(
-        self, interruption: Interruption, block: tuple[int, int], snapshots: int
-    ) -> None:
-        signal = interruption.signal
-        if signal is None:
-            return
-        raise Interrupted(
+    def _interrupted(
+        self, signal: int, block: tuple[int, int], snapshots: int
+    ) -> Interrupted:
+        return Interrupted(
             signal,
             f"interrupted in members {block[0]} to {sum(block) - 1}, snapshot "
-            f"{snapshots} of {len(self._asked.steps)}; what was committed is kept: go "
-            "on by asking for the same again",
+            f"{snapshots} of {len(self._asked.steps)}, all saved; go on by asking for "
+            "the same again",
         )
 
     def _tell(self, watch: Watch, block: tuple[int, int], snapshot: int) -> None:
