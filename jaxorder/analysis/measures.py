@@ -21,7 +21,7 @@ from jaxorder.analysis.streaming import Piece, agreeing, blocks, done, pieces
 
 # TPA lies on a grid of step 1/N; a spread below this is rounding, not disagreement.
 _ROUNDING = 1e-12
-# Up to so many classes a member it takes less time to count votes than to sort them.
+# Up to this many classes for each member, to count votes takes less time than sorting.
 _COUNTED = 16
 
 
@@ -557,7 +557,7 @@ def fleiss_kappa(
 
 
 def _kappa(tpa: Float[np.ndarray, "*batch example"], members: int) -> Any:
-    """Give kappa of the TP-agreements of so many members."""
+    """Give kappa of the TP-agreements of a number of members."""
     accuracy = tpa.mean(axis=-1)
     if members == 1:
         return np.full_like(accuracy, np.nan)[()]

@@ -49,8 +49,8 @@ from jaxorder.run.folder import Run as RunFolder
 
 # Enough for the ends of a 95 % interval to be off by less than a line's width.
 SIMULATIONS = 300
-# A table of what is taken for what, at each snapshot, is kept of so many classes: its
-# size grows with their square.
+# Up to this many classes, what is taken for what at each snapshot is kept in a table,
+# whose size grows with their square.
 MOST_CONFUSED = 200
 
 

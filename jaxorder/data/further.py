@@ -139,7 +139,7 @@ def further(
         known: What the members know.
         classes_by: Whether a class is the members' class of the same name, or of the
             same number; or `none`, which leaves the labels out.
-        examples: Keep at most so many, a fixed stratified choice; None: all.
+        examples: Keep at most this many, a fixed stratified choice; None: all.
 
     Returns:
         The examples; those of classes that the members do not know are left out.

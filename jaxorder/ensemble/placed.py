@@ -77,7 +77,7 @@ class Placed:
         """Map a function of one member's values and of shared values over members.
 
         Args:
-            function: Of so many arguments of the member, then of the shared ones.
+            function: Of the member's arguments, then of the shared ones.
             lowering: How it is mapped over the members of a device.
             members: Number of arguments over members.
             shared: Number of shared arguments.

@@ -43,7 +43,7 @@ class Packed:
         return place | ({"scale": scale} if scale != 1 else {})
 
     def rounded(self, values: Float[np.ndarray, " row"], scale: float) -> Column:
-        """Add numbers not below 0, rounded to so many parts of one."""
+        """Add numbers not below 0, rounded to this many parts of one."""
         return self.whole(np.rint(values * scale).astype(np.int64), scale)
 
     def among(self, values: Float[np.ndarray, " row"]) -> Column:

@@ -1,4 +1,4 @@
-"""Many thumbnails in one image, as many as fit into so many bytes."""
+"""Many thumbnails in one image, as many as fit into a number of bytes."""
 
 from dataclasses import dataclass
 

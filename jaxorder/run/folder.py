@@ -328,7 +328,7 @@ class Run:
             classes_by: Whether a class is the members' of the same `name`, or of the
                 same number, `index`; or `none`: predictions without labels. The
                 classes of a `Split` have no names but their numbers.
-            record_examples: At most so many, a fixed stratified choice; None: all.
+            record_examples: At most this many, a fixed stratified choice; None: all.
             data_dir: Folder of prepared TFDS data sets; None: the run's.
             resize: Pixels to bring images' sides to; None: the run's.
             model: The network, where the run's was given as an object.

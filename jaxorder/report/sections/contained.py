@@ -42,9 +42,9 @@ def _plate(
     ]
     return Plate(
         f"Of what the weaker {model} has learned, how much has the stronger, too?",
-        "At each threshold an example is learned if more than so many of the members "
-        "are right on it. The line is the share of the weaker's examples that the "
-        "stronger has learned, too, with its 95 % interval over other examples; "
+        "At each threshold an example is learned if more than that share of the "
+        "members is right on it. The line is the share of the weaker's examples that "
+        "the stronger has learned, too, with its 95 % interval over other examples; "
         "dotted, how much one half of the stronger's own members has learned of what "
         "the other half has, about the most to expect of two that are equally strong. "
         "The grey line is chance: what the share would be if, within each class, what "
