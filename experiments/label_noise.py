@@ -37,6 +37,7 @@ from cyclopts import App
 from scipy.stats import norm
 
 import jaxorder as jo
+from experiments.documents import fill_in
 from jaxorder.analysis import held_out_probabilities, label_issues, label_quality
 from jaxorder.analysis.unseen import Unseen
 from jaxorder.config import RunConfig
@@ -63,7 +64,6 @@ COLUMNS = {
     "el2n": -1,
     AUM: 1,
 }
-BEGIN, END = "<!-- results -->\n", "<!-- end of results -->\n"
 Scores = dict[str, np.ndarray]  # by name, low for what is likely wrong
 
 
@@ -506,14 +506,6 @@ def paired_interval(
         found.append(auc(a[at], wrong[at]) - auc(b[at], wrong[at]))
     middle, wide = auc(a, wrong) - auc(b, wrong), norm.ppf(0.975) * np.std(found)
     return float(middle - wide), float(middle + wide)
-
-
-def fill_in(document: Path, text: str) -> None:
-    """Put results into a document, between its marks."""
-    old = document.read_text(encoding="utf-8")
-    before, _, rest = old.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    document.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,26 @@ def test_the_exact_test_is_that_of_a_loop(method):
     gaps = np.array(
         [gap_by_loops(scores, set(c), method) for c in combinations(range(7), 3)]
     )
-    assert found.gap == pytest.approx(gaps[0])
+    assert found.gap.estimate == pytest.approx(gaps[0])
     assert found.p_value == pytest.approx(np.mean(gaps >= gaps[0] - 1e-9))
     assert (found.exchanges, found.exact) == (35, True)
+
+
+def test_the_gap_has_an_interval_over_members_of_both():
+    rng = np.random.default_rng(6)
+    order, other = rng.normal(size=(2, EXAMPLES))
+    a, b = noisy(order, 5, rng), noisy(order + 0.3 * other, 6, rng)
+
+    def error(size, rest):
+        gaps = [exchange_test(*rest(each)).gap.estimate for each in range(size)]
+        return (size - 1) * np.var(gaps)
+
+    by_a = error(5, lambda each: (np.delete(a, each, axis=0), b))
+    by_b = error(6, lambda each: (a, np.delete(b, each, axis=0)))
+    found = exchange_test(a, b).gap
+    assert found.standard_error == pytest.approx(np.sqrt(by_a + by_b))
+    assert found.units == 5
+    assert np.isnan(exchange_test(a[:4], b).gap.low)
 
 
 def test_of_one_order_p_is_uniform():
@@ -60,7 +77,7 @@ def test_collections_of_other_orders_are_told_apart():
     found = exchange_test(noisy(one, 8, rng), noisy(one + other, 8, rng))
     assert found.exact
     assert found.p_value == 2 / found.exchanges
-    assert found.gap > 0.05
+    assert found.gap.low > 0.05
 
 
 def test_noise_alone_makes_no_gap_but_is_noticed():
@@ -69,7 +86,8 @@ def test_noise_alone_makes_no_gap_but_is_noticed():
     order = rng.normal(size=2000)
     a, b = noisy(order, 6, rng, 0.5), noisy(order, 6, rng, 1.5)
     found = exchange_test(a, b, method="pearson")
-    assert found.gap == pytest.approx(0, abs=0.02)
+    assert found.gap.low < 0 < found.gap.high
+    assert found.gap.estimate == pytest.approx(0, abs=0.02)
     assert (found.within_a + found.within_b) / 2 - found.between > 0.05
     assert found.p_value < 0.05
 
@@ -92,7 +110,7 @@ def test_where_nothing_can_be_told_it_is_nan():
     rng = np.random.default_rng(5)
     a, b = rng.normal(size=(2, 3, EXAMPLES))
     alone = exchange_test(a[:1], b)
-    assert np.isnan([alone.within_a, alone.gap, alone.p_value]).all()
+    assert np.isnan([alone.within_a, alone.gap.estimate, alone.p_value]).all()
     assert np.isfinite(alone.within_b)
     b[1] = 1
     assert np.isnan(exchange_test(a, b).p_value)

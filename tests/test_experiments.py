@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from experiments import cscore_mnist, label_noise, same_order
+from experiments import coverage, cscore_mnist, label_noise, same_order
+from jaxorder.analysis import Interval
 from jaxorder.analysis.numbers import measure_split
+from jaxorder.analysis.scales import PLAIN
 from jaxorder.run.folder import Run
 from tests.conftest import cleanlab_rank
 from tests.test_compare import FakeRun, fake_record
@@ -184,3 +186,51 @@ def test_judged_images_are_found_by_their_official_positions(
     other = scores + 2.0 * ~hard
     low, high = label_noise.paired_interval(other, scores, hard, 50)
     assert 0 < low < high
+
+
+def test_coverage_fills_in_its_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "it.md"
+    file.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")
+    few = [
+        "--draws=10",
+        "--examples=200",
+        "--accuracies=0.9",
+        "--members=4",
+        "--members=8",
+    ]
+    coverage.app([*few, "--document", str(file)])
+    printed = capsys.readouterr().out
+    before, filled, after = re.split("<!-- .* -->\n", file.read_text())
+    assert (before, after) == ("before\n", "after\n")
+    assert filled.strip() == printed.strip()
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", printed, re.MULTILINE)
+    assert rows[0][1:] == ("0.9, N = 4", "0.9, N = 8")
+    assert [name for name, *_ in rows[2:]] == [each.name for each in coverage.MEASURES]
+    # of fewer than five members only that over examples is told
+    assert {few for name, few, _ in rows[2:] if name != "containment"} == {"none"}
+
+
+def test_what_is_covered_is_counted_of_the_draws_that_have_an_interval() -> None:
+    nan = float("nan")
+    found = [Interval(1.0, 0, 3), Interval(3.0, 2.5, 4), Interval(2.0, nan, nan)]
+    told = coverage.judged(PLAIN, found)
+    assert (told.share, told.defined) == (0.5, 2 / 3)
+    assert not told.held
+    assert str(told) == "**50.0** (67%)"
+    assert str(coverage.judged(PLAIN, found[2:])) == "none"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("members", coverage.MEMBERS)
+@pytest.mark.parametrize("accuracy", coverage.ACCURACIES)
+def test_intervals_cover_or_are_undefined(accuracy: float, members: int) -> None:
+    """Within 92 to 98% of the draws, less two standard errors of these."""
+    draws = 300
+    found = coverage.covered(accuracy, members, draws, examples=2000)
+    for measure, each in zip(coverage.MEASURES, found, strict=True):
+        if each.defined:
+            error = 2 * np.sqrt(0.95 * 0.05 / (each.defined * draws))
+            low, high = coverage.LOW - error, coverage.HIGH + error
+            assert low <= each.share <= high, measure.name

@@ -19,7 +19,6 @@ from jaxorder.analysis.pairs import (
 from tests.test_compare import FakeRun, fake_record
 
 ABILITY = 0.3
-ACCURACIES = pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
 
 
 def members_of(difficulty, accuracy, members, rng):
@@ -135,38 +134,6 @@ def test_other_examples_are_refused():
         inspect.unwrap(pairwise_kappa_between)(correct, correct[:, 1:])
     with pytest.raises(ValueError, match="correct: wanted bool"):
         inspect.unwrap(pairs.pairwise_kappa)(correct * 1.0)
-
-
-@ACCURACIES
-@pytest.mark.parametrize("members", [4, 8, 16])
-def test_intervals_of_mean_kappa_cover(accuracy, members):
-    rng = np.random.default_rng(members)
-    difficulty = rng.normal(size=1000)
-    draws = (members_of(difficulty, accuracy, members, rng) for _ in range(400))
-    found = [mean_pairwise_kappa(correct) for correct in draws]
-    if members == 4:
-        assert all(np.isnan(each.low) for each in found)
-        return
-    many = members_of(difficulty, accuracy, 2000, rng)
-    check_coverage(
-        found, float(np.nanmean(pairwise_kappa_between(many[:1000], many[1000:])))
-    )
-
-
-@ACCURACIES
-@pytest.mark.parametrize("members", [(8, 8), (8, 16)])
-def test_intervals_of_mean_kappa_between_collections_cover(accuracy, members):
-    rng = np.random.default_rng(sum(members))
-    shared, own = rng.normal(size=(2, 1000))
-    sides = shared, (shared + own) / np.sqrt(2)
-
-    def draw(sizes):
-        pair = zip(sides, sizes, strict=True)
-        return [members_of(each, accuracy, size, rng) for each, size in pair]
-
-    found = [mean_pairwise_kappa_between(*draw(members)) for _ in range(400)]
-    truth = float(np.nanmean(pairwise_kappa_between(*draw((1000, 1000)))))
-    check_coverage(found, truth)
 
 
 @pytest.mark.slow

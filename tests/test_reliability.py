@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr
+from scipy.stats import ttest_ind
 
 from jaxorder.analysis import compare_orders, intervals, reliability
 from jaxorder.analysis.intervals import (
@@ -153,6 +154,21 @@ def test_variances_of_two_collections_add():
     assert both.standard_error == pytest.approx(
         np.hypot(one.standard_error, other.standard_error)
     )
+
+
+def test_the_interval_of_a_difference_of_means_is_that_of_scipy():
+    """Welch's, with degrees of freedom that are no whole number."""
+    a, b = np.array([1.0, 2.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.5])
+    left_out = [
+        np.array([np.delete(a, i).mean() - b.mean() for i in range(4)]),
+        np.array([a.mean() - np.delete(b, i).mean() for i in range(3)]),
+    ]
+    found = jackknife_interval(a.mean() - b.mean(), *left_out)
+    wanted = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high))
+    # what does not vary adds no degrees of freedom, and takes none
+    alone = jackknife_interval(0.0, left_out[0], np.zeros(40))
+    assert alone.high == pytest.approx(jackknife_interval(0.0, left_out[0]).high)
 
 
 def test_intervals_are_nan_for_too_few_members():

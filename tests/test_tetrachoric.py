@@ -18,7 +18,6 @@ from jaxorder.analysis import (
 )
 from jaxorder.analysis.tetrachoric import both_below
 from tests.test_compare import FakeRun, fake_record
-from tests.test_pairs import check_coverage, members_of
 
 
 def cut_normals(correlation, accuracies, examples, seed=0):
@@ -121,37 +120,3 @@ def test_a_run_is_measured_at_a_snapshot():
     assert mean_tetrachoric(run, snapshot=0) == mean_tetrachoric(correct[0])
     with pytest.raises(ValueError, match="correct: wanted bool"):
         inspect.unwrap(tetrachoric)(correct[0] * 1.0)
-
-
-@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
-@pytest.mark.parametrize("members", [4, 8, pytest.param(16, marks=pytest.mark.slow)])
-def test_intervals_cover_or_are_undefined(accuracy, members):
-    rng = np.random.default_rng(members)
-    difficulty = rng.normal(size=2000)
-    draws = (members_of(difficulty, accuracy, members, rng) for _ in range(200))
-    found = [mean_tetrachoric(correct) for correct in draws]
-    if members == 4 or accuracy == 0.99:
-        assert all(np.isnan(each.low) for each in found)
-        return
-    one, other = np.split(members_of(difficulty, accuracy, 240, rng), 2)
-    many = tetrachoric_between(one, other)
-    check_coverage(found, float(np.nanmean(many)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
-@pytest.mark.parametrize("members", [(8, 4), (8, 8), (8, 16)])
-def test_intervals_between_collections_cover_or_are_undefined(accuracy, members):
-    rng = np.random.default_rng(sum(members))
-    shared, own = rng.normal(size=(2, 2000))
-    sides = shared, (shared + own) / np.sqrt(2)
-
-    def draw(sizes):
-        pair = zip(sides, sizes, strict=True)
-        return [members_of(each, accuracy, size, rng) for each, size in pair]
-
-    found = [mean_tetrachoric_between(*draw(members)) for _ in range(200)]
-    if 4 in members or accuracy == 0.99:
-        assert all(np.isnan(each.low) for each in found)
-        return
-    check_coverage(found, float(np.nanmean(tetrachoric_between(*draw((150, 150))))))

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 
 from jaxorder.analysis.correlation import ranks, unit
 from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval
 from jaxorder.analysis.two_runs import Both, takes_two_runs
 
 # Gaps that rounding alone tells apart are equal: exchanging all members is no change.
@@ -24,7 +25,9 @@ class ExchangeTest(NamedTuple):
         between: mean correlation of a member of the one and a member of the other.
         gap: how much less that is than the geometric mean of the two others, which is
             what noisy copies of one order would show, however noisy those of each
-            collection are. A correlation below 0 counts as 0 there.
+            collection are. A correlation below 0 counts as 0 there. Its interval is
+            over other members of both on these examples; none where a collection has
+            fewer than 5.
         p_value: share of the exchanges that show such a gap or a larger one.
         exchanges: how many were looked at.
         exact: whether these are all that there are.
@@ -33,7 +36,7 @@ class ExchangeTest(NamedTuple):
     within_a: float
     within_b: float
     between: float
-    gap: float
+    gap: Interval
     p_value: float
     exchanges: int
     exact: bool
@@ -51,6 +54,7 @@ def exchange_test(
     method: str = "spearman",
     exchanges: int = 20_000,
     seed: int = 0,
+    level: float = 0.95,
 ) -> ExchangeTest:
     """Test whether two collections share an order, by exchanging their members.
 
@@ -72,6 +76,7 @@ def exchange_test(
             more, else what is seen and others at random. Two collections of 8 members
             have 12,870.
         seed: of the random ones.
+        level: wanted coverage of the gap's interval, in (0, 1).
 
     Returns:
         What is seen and its p-value, in (0, 1]. Between collections of one size,
@@ -85,7 +90,8 @@ def exchange_test(
 
     Reference:
         Fisher 1935 and Pitman 1937, exact or by random exchanges, to which what is
-        seen is added (Phipson and Smyth 2010).
+        seen is added (Phipson and Smyth 2010). The interval by jackknife over the
+        members of both, Arvesen 1969.
 
     Example:
         >>> a = np.array([[1, 2, 3, 4, 5], [1, 2, 3, 5, 4], [1, 3, 2, 4, 5]], float)
@@ -103,7 +109,7 @@ def exchange_test(
     exact = comb(len(scores), len(a)) <= exchanges
     sizes = len(scores), len(a)
     dealt = _all(*sizes) if exact else _some(*sizes, exchanges, seed)
-    return _tested(shapes @ shapes.T, dealt, exact)
+    return _tested(shapes @ shapes.T, dealt, exact, level)
 
 
 def _of_same_examples(
@@ -139,44 +145,78 @@ def _tested(
     alike: Float[np.ndarray, "member member"],
     dealt: Bool[np.ndarray, "exchange member"],
     exact: bool,
+    level: float,
 ) -> ExchangeTest:
     """Compare the gap that is seen with those of all exchanges."""
-    within_a, within_b, between = _correlations(alike, dealt.astype(float))
-    gaps = np.sqrt(np.maximum(within_a, 0) * np.maximum(within_b, 0)) - between
+    found = _correlations(alike, dealt.astype(float), (~dealt).astype(float))
+    gaps = _gap(*found)
     p_value = float("nan") if np.isnan(gaps[0]) else _share_above(gaps)
+    within_a, within_b, between = (float(each[0]) for each in found)
     return ExchangeTest(
-        within_a=float(within_a[0]),
-        within_b=float(within_b[0]),
-        between=float(between[0]),
-        gap=float(gaps[0]),
+        within_a=within_a,
+        within_b=within_b,
+        between=between,
+        gap=_with_interval(float(gaps[0]), alike, dealt[0], level),
         p_value=p_value,
         exchanges=len(dealt),
         exact=exact,
     )
 
 
+def _gap(
+    within_a: Float[np.ndarray, " case"],
+    within_b: Float[np.ndarray, " case"],
+    between: Float[np.ndarray, " case"],
+) -> Float[np.ndarray, " case"]:
+    return np.sqrt(np.maximum(within_a, 0) * np.maximum(within_b, 0)) - between
+
+
 def _share_above(gaps: Float[np.ndarray, " exchange"]) -> float:
     return float(np.mean(gaps >= gaps[0] - _ROUNDING))
 
 
+def _with_interval(
+    gap: float,
+    alike: Float[np.ndarray, "member member"],
+    first: Bool[np.ndarray, " member"],
+    level: float,
+) -> Interval:
+    """Leave out each member of the one collection, and of the other, in turn."""
+    others = ~np.eye(len(first), dtype=bool)
+    without = [
+        _gap(
+            *_correlations(
+                alike,
+                (first & others[side]).astype(float),
+                (~first & others[side]).astype(float),
+            )
+        )
+        for side in (first, ~first)
+    ]
+    return jackknife_interval(gap, *without, level=level, fewest=FEWEST)
+
+
 def _correlations(
     alike: Float[np.ndarray, "member member"],
-    first: Float[np.ndarray, "exchange member"],
+    first: Float[np.ndarray, "case member"],
+    second: Float[np.ndarray, "case member"],
 ) -> tuple[
-    Float[np.ndarray, " exchange"],
-    Float[np.ndarray, " exchange"],
-    Float[np.ndarray, " exchange"],
+    Float[np.ndarray, " case"],
+    Float[np.ndarray, " case"],
+    Float[np.ndarray, " case"],
 ]:
-    """Average correlations within the one, within the other, and between."""
-    a, second = first[0].sum(), 1 - first
-    b, of_first = second[0].sum(), first @ alike
+    """Average correlations within the one, within the other, and between.
+
+    Every case has as many members in the one collection, and in the other.
+    """
+    a, b, of_first = first[0].sum(), second[0].sum(), first @ alike
     within_a = _mean((of_first * first).sum(axis=1) - a, a * (a - 1))
     within_b = _mean((second @ alike * second).sum(axis=1) - b, b * (b - 1))
-    return within_a, within_b, (of_first * second).sum(axis=1) / (a * b)
+    return within_a, within_b, _mean((of_first * second).sum(axis=1), a * b)
 
 
 def _mean(
-    total: Float[np.ndarray, " exchange"], pairs: float
-) -> Float[np.ndarray, " exchange"]:
+    total: Float[np.ndarray, " case"], pairs: float
+) -> Float[np.ndarray, " case"]:
     """Divide by a number of pairs; NaN where there is none."""
     return total / (pairs or np.nan)

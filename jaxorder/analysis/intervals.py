@@ -200,8 +200,8 @@ def jackknife_two_way(
         level: wanted coverage, in (0, 1).
 
     Returns:
-        The statistic of everything, with Student's t of min(N, blocks) - 1 degrees
-        of freedom. The ends are NaN for fewer than two members or examples.
+        The statistic of everything, with the degrees of freedom that fit both
+        variances. The ends are NaN for fewer than two members or examples.
 
     Raises:
         ValueError: `level` is not in (0, 1).
@@ -251,15 +251,16 @@ def jackknife_interval(
 
     Returns:
         The estimate plus and minus the standard error times Student's t; variances
-        of the sources add, and the degrees of freedom are those of the smallest
-        source. The ends are NaN where a source has too few units or a value is NaN.
-        The standard error is on the plain scale.
+        of the sources add, and the degrees of freedom are Welch's: those of the
+        source that varies most, or more. The ends are NaN where a source has too few
+        units or a value is NaN. The standard error is on the plain scale.
 
     Raises:
         ValueError: `level` is not in (0, 1).
 
     Reference:
-        Tukey 1958; several samples: Arvesen 1969; on a scale: Miller 1974.
+        Tukey 1958; several samples: Arvesen 1969; on a scale: Miller 1974; degrees of
+        freedom: Satterthwaite 1946, Welch 1947.
 
     Example:
         >>> found = jackknife_interval(2.0, np.array([1.0, 2.0, 3.0]))
@@ -272,15 +273,15 @@ def jackknife_interval(
     if units < max(fewest, 2):
         nan = float("nan")
         return Interval(float(estimate), nan, nan, nan, level, units)
-    reach = float(student_t.ppf((1 + level) / 2, units - 1))
-    low, high = _ends(float(estimate), left_out, reach, scale)
-    return Interval(float(estimate), low, high, _error(left_out), level, units)
+    low, high = _ends(float(estimate), left_out, level, scale)
+    error = math.sqrt(sum(_variances(left_out)))
+    return Interval(float(estimate), low, high, error, level, units)
 
 
 def _ends(
     estimate: float,
     left_out: tuple[Float[np.ndarray, " _"], ...],
-    reach: float,
+    level: float,
     scale: Scale,
 ) -> tuple[float, float]:
     """Go so many standard errors down and up on a scale, and return from there."""
@@ -288,11 +289,22 @@ def _ends(
     turned = tuple(scale.forward(values) for values in left_out)
     if not all(np.isfinite(values).all() for values in (centre, *turned)):
         scale, centre, turned = scale.cut(), estimate, left_out
-    error = reach * _error(turned)
-    low, high = scale.back(np.array([centre - error, centre + error]))
+    reach = _reach(turned, level)
+    low, high = scale.back(np.array([centre - reach, centre + reach]))
     return (float(low), float(high)) if np.isfinite([low, high]).all() else (_NAN, _NAN)
 
 
-def _error(left_out: tuple[Float[np.ndarray, " _"], ...]) -> float:
-    """Give the jackknife's standard error; variances of the sources add."""
-    return float(np.sqrt(sum((len(v) - 1) * v.var() for v in left_out)))
+def _reach(left_out: tuple[Float[np.ndarray, " _"], ...], level: float) -> float:
+    """Give the standard error times Student's t."""
+    each = np.array(_variances(left_out))
+    free = np.array([len(values) - 1 for values in left_out])
+    variance = float(each.sum())
+    if not variance > 0:  # nothing varies, or NaN
+        return variance
+    degrees = variance**2 / float((each**2 / free).sum())
+    return float(student_t.ppf((1 + level) / 2, degrees)) * math.sqrt(variance)
+
+
+def _variances(left_out: tuple[Float[np.ndarray, " _"], ...]) -> list[float]:
+    """Give the jackknife's variance of each source."""
+    return [float((len(values) - 1) * values.var()) for values in left_out]

@@ -253,7 +253,7 @@ def classification_agreement(
     array = require("prediction", prediction, "iu", "... member example")
     shares = np.full((*array.shape[:-2], array.shape[-1]), np.nan)
     for batch in np.ndindex(array.shape[:-2]):
-        _, votes, answered = _commonest(array[batch])
+        _, votes, answered = commonest(array[batch])
         np.divide(votes, answered, out=shares[batch], where=answered > 0)
     return shares
 
@@ -287,27 +287,37 @@ def common_prediction(
     array = require("prediction", prediction, "iu", "... member example")
     answers = np.empty((*array.shape[:-2], array.shape[-1]), array.dtype)
     for batch in np.ndindex(array.shape[:-2]):
-        answers[batch], _, _ = _commonest(array[batch])
+        answers[batch], _, _ = commonest(array[batch])
     return answers
 
 
-class _Votes(NamedTuple):
-    """The commonest answer, its votes and the members that answered."""
+class Votes(NamedTuple):
+    """How members vote on examples.
+
+    Attributes:
+        answer: [example], the commonest; the fill where no member answered.
+        votes: [example], how many gave it.
+        answered: [example], how many gave any.
+    """
 
     answer: Integer[np.ndarray, " example"]
     votes: Int[np.ndarray, " example"]
     answered: Int[np.ndarray, " example"]
 
 
-def _commonest(prediction: Integer[np.ndarray, "member example"]) -> _Votes:
-    """Find the commonest answers, by counting where classes are not very many."""
+def commonest(prediction: Integer[np.ndarray, "member example"]) -> Votes:
+    """Find the commonest answers, by counting where classes are not very many.
+
+    Args:
+        prediction: [member, example], one snapshot; ties go to the smaller class.
+    """
     members, examples = prediction.shape
     least, classes = int(prediction.min()), _classes(prediction)
     counted = least >= 0 and classes <= _COUNTED * members
     find = partial(_counted, classes=classes) if counted else _sorted_out
     cut = blocks(max(members, classes) if counted else members, examples)
     found = [find(prediction[:, block]) for block in cut]
-    return _Votes(*map(np.concatenate, zip(*found, strict=True)))
+    return Votes(*map(np.concatenate, zip(*found, strict=True)))
 
 
 def _classes(prediction: Integer[np.ndarray, "member example"]) -> int:
@@ -318,7 +328,7 @@ def _classes(prediction: Integer[np.ndarray, "member example"]) -> int:
     return int(most.max()) + 1
 
 
-def _counted(prediction: Integer[np.ndarray, "member example"], classes: int) -> _Votes:
+def _counted(prediction: Integer[np.ndarray, "member example"], classes: int) -> Votes:
     given, rows = is_answer(prediction), np.arange(prediction.shape[1])
     # what is no answer is counted in a column of its own
     column = np.where(given, prediction, classes).astype(np.intp)
@@ -329,10 +339,10 @@ def _counted(prediction: Integer[np.ndarray, "member example"], classes: int) ->
     answer, answered = votes.argmax(axis=1), np.count_nonzero(given, axis=0)
     named = answer.astype(prediction.dtype)
     named[answered == 0] = prediction[0, answered == 0]
-    return _Votes(named, votes[rows, answer], answered)
+    return Votes(named, votes[rows, answer], answered)
 
 
-def _sorted_out(prediction: Integer[np.ndarray, "member example"]) -> _Votes:
+def _sorted_out(prediction: Integer[np.ndarray, "member example"]) -> Votes:
     # Sorted over members, equal answers are neighbours: the longest run is the mode,
     # and the first of equally long runs is the smaller class.
     ranked = np.sort(prediction, axis=0)
@@ -343,7 +353,7 @@ def _sorted_out(prediction: Integer[np.ndarray, "member example"]) -> _Votes:
         run = np.where(now == before, run + 1, 1)
         longer = valid & (run > votes)
         answer[longer], votes[longer] = now[longer], run[longer]
-    return _Votes(answer, votes, answered.sum(axis=0))
+    return Votes(answer, votes, answered.sum(axis=0))
 
 
 def is_answer(

@@ -393,7 +393,7 @@ class _Gathered:
             return _Moment(
                 accuracy=accuracy,
                 counts=counts,
-                measures=_measured(counts, own),
+                measures=snapshot_intervals(counts, own),
                 nulls=(
                     null_of_accuracy(accuracy, examples, simulations=simulations),
                     null_of_classes(
@@ -497,11 +497,19 @@ class _Moment:
     nulls: tuple[Null, Null] | None
 
 
-def _measured(
+def snapshot_intervals(
     counts: Integer[np.ndarray, "agreeing"],
     own: Integer[np.ndarray, "member agreeing"],
 ) -> Mapping[str, Interval]:
-    """Measure a snapshot, and again with each member left out."""
+    """Measure a snapshot, and again with each member left out.
+
+    Args:
+        counts: Examples with 0, 1, .. N of N members correct.
+        own: Those of them on which each member is.
+
+    Returns:
+        Every measure of the table of snapshot measures, by its name.
+    """
     # an example that the member got right moves down by one, the others stay
     without = (counts - own)[:, :-1] + own[:, 1:]
     return {

@@ -48,6 +48,8 @@ class Scale:
 PLAIN = Scale(-np.inf, np.inf, lambda values: values, lambda values: values)
 # Of shares of which some are 0 or 1, where any other scale is infinite.
 SHARE = replace(PLAIN, low=0.0, high=1.0)
+# Of what is beyond chance: negative where there is less.
+BEYOND_CHANCE = replace(PLAIN, high=1.0)
 # Of correlations: Fisher 1915, 1921.
 FISHER = Scale(-1.0, 1.0, np.arctanh, np.tanh)
 # Of Cronbach's alpha, -ln(1 - alpha): Feldt 1965, Bonett 2002.

@@ -317,22 +317,21 @@ def scores(
             f"{given(name)}: of scores, not with {given('label_issues')}; leave one out"
         )
     which = split or ("train" if label_issues else "test")
-    found = open_run(path).against(against)
+    run = open_run(path).against(against)
     if label_issues:
-        frame = analysis.label_issues(found, which)
+        frame = analysis.label_issues(run, which)
     else:
-        frame = analysis.scores(found, which, epoch=epoch, gradients=gradients)
-    held_out = None
-    if probabilities is not None:
-        held_out = analysis.held_out_probabilities(found, which)
-        new_target(out, *SCORES)  # before the other is written
-        analysis.write_probabilities(held_out, probabilities)
-    analysis.write_scores(frame, out)
+        frame = analysis.scores(run, which, epoch=epoch, gradients=gradients)
     told = ", against the original labels" if against == "original" else ""
     what = "label issues" if label_issues else "scores"
-    print(f"{what}: {out} ({len(frame)} examples{told})")
-    if held_out is not None:
-        print(f"probabilities: {probabilities} ({len(held_out.label)} examples)")
+    lines = [f"{what}: {out} ({len(frame)} examples{told})"]
+    if probabilities is not None:
+        held_out = analysis.held_out_probabilities(run, which)
+        new_target(out, *SCORES)  # before the other is written
+        analysis.write_probabilities(held_out, probabilities)
+        lines.append(f"probabilities: {probabilities} ({len(held_out.label)} examples)")
+    analysis.write_scores(frame, out)
+    print("\n".join(lines))
 
 
 @app.command

@@ -65,6 +65,6 @@ def only_words(pair: PairAgreement) -> str:
 
 def errors_words(found: ErrorAgreement) -> str:
     """Write how often wrong answers agree, beside chance; or that none meet."""
-    if math.isnan(found.share):
+    if math.isnan(found.share.estimate):
         return "undefined"
-    return f"{number(found.share)} (chance {number(found.chance)})"
+    return f"{found.share.text(few=False)} (chance {number(found.chance)})"

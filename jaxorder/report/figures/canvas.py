@@ -59,6 +59,8 @@ _STYLE: dict[Any, Any] = {
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
+    # else the labels of all ticks are measured to keep clear of them
+    "axes.titley": 1.0,
     "axes.labelsize": 9,
     "axes.labelcolor": INK,
     "axes.edgecolor": "#8a929c",
