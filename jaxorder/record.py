@@ -17,6 +17,8 @@ import numpy as np
 import xarray as xr
 import zarr
 from jaxtyping import Bool, Float, Int, Integer, Shaped
+from xarray.backends import BackendArray
+from xarray.core import indexing
 from zarr.errors import ZarrUserWarning
 
 from jaxorder.errors import WorkError
@@ -504,12 +506,37 @@ def _covered(blocks: Sequence[Commit], dataset: xr.Dataset) -> bool:
 def _masked(
     dataset: xr.Dataset, done: Bool[np.ndarray, "snapshot member"]
 ) -> xr.Dataset:
-    mask = xr.DataArray(done, dims=("snapshot", "member"))
     for name, array in dataset.data_vars.items():
-        if array.dims[:2] == mask.dims:
-            fill = _fill(array.dtype)
-            dataset[name] = array.where(mask, fill).astype(array.dtype)
+        if array.dims[:2] == ("snapshot", "member"):
+            masked = indexing.LazilyIndexedArray(_Masked(array.variable, done))
+            dataset[name] = xr.Variable(array.dims, masked, array.attrs)
     return dataset
+
+
+class _Masked(BackendArray):
+    """What is recorded where it is committed, and the fill value elsewhere.
+
+    It is read when it is asked for, and what is asked for: a record may be larger than
+    memory.
+    """
+
+    def __init__(
+        self, recorded: xr.Variable, done: Bool[np.ndarray, "snapshot member"]
+    ) -> None:
+        self._recorded, self._done = recorded, xr.Variable(recorded.dims[:2], done)
+        self.shape, self.dtype = recorded.shape, recorded.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> np.ndarray:
+        """Read a part."""
+        return indexing.explicit_indexing_adapter(
+            key, self.shape, indexing.IndexingSupport.OUTER, self._read
+        )
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        values, done = self._recorded[key].values, self._done[key[:2]].values
+        beyond = (np.newaxis,) * (values.ndim - done.ndim)
+        masked = np.where(done[(..., *beyond)], values, _fill(self.dtype))
+        return masked.astype(self.dtype, copy=False)
 
 
 def _fill(kind: np.dtype) -> Any:

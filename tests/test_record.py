@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 import zarr
+from zarr.storage import LocalStore
 
 from jaxorder import record
 from jaxorder.record import (
@@ -281,6 +282,32 @@ def test_blocks_that_differ_in_progress_are_masked(tmp_path: Path) -> None:
     assert np.isnan(found.loss[1:, 2]).all()
     assert found.loss.dtype == np.float32
     np.testing.assert_array_equal(found.label, LAYOUT.splits["train"].label)
+
+
+def test_of_an_unfinished_record_only_what_is_asked_for_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(tmp_path / "run")
+    for block, snapshots in zip(BLOCKS, (4, 2), strict=True):
+        write_block(run, *block, range(4))
+        commit(run, *block, snapshots)
+    whole = np.stack([predictions(0, 3, s, EXAMPLES) for s in range(4)])
+    whole[2:, 2] = 255
+    chunks, get = [], LocalStore.get
+
+    async def counted(self, key: str, *args, **kwargs):
+        if "prediction/c/" in key:
+            chunks.append(key)
+        return await get(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(LocalStore, "get", counted)
+    found = record.read(run, "train")["prediction"]
+    late = found.isel(snapshot=[0, 3])[:, :, 1:].isel(member=[2, 0])
+    assert not chunks
+    np.testing.assert_array_equal(late, whole[[0, 3]][:, [2, 0], 1:])
+    assert len(chunks) == 2 * len(BLOCKS)
+    for key in ((2,), (slice(None), 2, 1), (slice(None), slice(1), [1, 0]), (-1, -1, -1)):
+        np.testing.assert_array_equal(found[key], whole[key])
 
 
 def test_a_block_never_committed_is_masked(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from jaxorder.analysis import (
 from jaxorder.analysis.covariance import Covariance
 from jaxorder.analysis.intervals import beyond
 from jaxorder.analysis.numbers import RunNumbers, measure, measure_split
+from jaxorder.analysis.pairs import mean_pairwise_kappa
 from jaxorder.analysis.reliability import order_reliability
 from jaxorder.analysis.results import pair_rows, run_names
 from jaxorder.analysis.scales import Scale
@@ -835,6 +836,8 @@ def check_document(found: dict, numbers: RunNumbers) -> None:
         least, most = known["members_needed"]["0.95"]
         assert 1 <= least <= most
         assert known["growth"]["members"] == [1, 2]
+        kappa = mean_pairwise_kappa(numbers.run, split)
+        assert known["agreement"]["kappa"]["estimate"] == pytest.approx(kappa.estimate)
         check_examples(known, numbers.run, split)
         for name, told in known["measures"].items():
             estimates = [each and each["estimate"] for each in told["observed"]]

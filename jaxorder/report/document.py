@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from jaxorder.analysis.agreement import Agreements, PairAgreement
+from jaxorder.analysis.agreement import Agreements, PairAgreement, run_agreement
 from jaxorder.analysis.intervals import Interval
 from jaxorder.analysis.numbers import SPLITS, RunNumbers, SplitNumbers
 from jaxorder.analysis.reliability import members_needed_between
@@ -140,7 +140,15 @@ def _split(numbers: SplitNumbers | None) -> dict[str, Any] | None:
         "variance_between_classes": numbers.between_classes,
         "confusion": numbers.confusion.tolist(),
         "relabelled": numbers.relabelled,
+        "agreement": _agreement_within(numbers),
     }
+
+
+def _agreement_within(numbers: SplitNumbers) -> dict[str, Any]:
+    """Tell how far the members are wrong on the same examples at the last snapshot."""
+    found = plain(run_agreement(numbers, ""))
+    del found["name"]
+    return found
 
 
 def _by_example(
