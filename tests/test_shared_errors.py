@@ -129,6 +129,21 @@ def by_loops(prediction, label, splits, seed, left_out=None):
     return share, (share - chance) / (1 - chance)
 
 
+def test_few_answers_have_no_interval():
+    """Every member is wrong alike on so many examples: half of eight asked, twice."""
+    label, told = np.zeros(40, int), {}
+    for wrong in (1, 2):
+        prediction = np.zeros((8, 40), int)
+        prediction[:, :wrong] = 1
+        prediction[0, 0] = 2
+        told[wrong] = error_agreement(prediction, label)
+    assert [told[wrong].answers for wrong in (1, 2)] == [8, 16]
+    assert told[1].share.estimate == pytest.approx(7 / 8, abs=0.1)
+    assert np.isnan([told[1].share.low, told[1].kappa.high]).all()
+    assert told[1].share.units == 8
+    assert told[2].share.low < told[2].share.estimate
+
+
 def test_half_of_one_member_left_out_has_no_answer():
     """Of two members one votes: without it there is nothing to agree with."""
     found = error_agreement(np.array([[1, 1, 2], [1, 2, 2]]), np.zeros(3, int))
