@@ -336,6 +336,24 @@ def test_intervals_end_within_the_range(scale, estimate, left_out, ends):
     assert not found.high > scale.high
 
 
+def test_the_interval_of_orders_may_be_over_other_examples_too():
+    rng = np.random.default_rng(7)
+    signal = rng.normal(size=60)
+    a, b = signal + rng.normal(size=(2, 6, 60))
+    dealt = np.random.default_rng(3).permutation(60)
+    rest = [np.sort(np.delete(dealt, slice(i, None, 5))) for i in range(5)]
+    blocks = [compare_orders(a[:, kept], b[:, kept]) for kept in rest]
+    members, both = compare_orders(a, b), compare_orders(a, b, blocks=5, seed=3)
+    for name in ("pearson", "disattenuated_spearman"):
+        of_members, of_both = getattr(members, name), getattr(both, name)
+        more = 4 * np.var([getattr(each, name).estimate for each in blocks])
+        wanted = np.sqrt(of_members.standard_error**2 + more)
+        assert of_both.standard_error == pytest.approx(wanted)
+        assert of_both.estimate == of_members.estimate
+    with pytest.raises(ValueError, match="blocks: wanted 0 or 5 to 60, one an example"):
+        compare_orders(a, b, blocks=4)
+
+
 def test_few_members_have_no_interval():
     scores = correlated_scores(4, 30)
     found = order_reliability(scores)

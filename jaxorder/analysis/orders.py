@@ -1,6 +1,6 @@
 """How alike two collections order examples, with intervals over members of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,7 +24,8 @@ from jaxorder.analysis.scales import FISHER, PLAIN, Scale
 class OrderComparison:
     """How alike two collections order the same examples.
 
-    Intervals are over other members of both collections, on these examples.
+    Intervals are over other members of both collections, on these examples; where
+    blocks of examples were left out, over other examples, too.
 
     Attributes:
         pearson: correlation of the accessibilities, with an interval within [-1, 1].
@@ -56,6 +57,9 @@ def compare_orders(
     scores_a: Float[Array, "member_a example"],
     scores_b: Float[Array, "member_b example"],
     level: float = 0.95,
+    *,
+    blocks: int = 0,
+    seed: int = 0,
 ) -> OrderComparison:
     """Compare two orders, given each member's own scores of the same examples.
 
@@ -63,17 +67,22 @@ def compare_orders(
         scores_a: [member, example], such as `member_accessibility` of one collection.
         scores_b: of the other; other members, the same examples in the same order.
         level: wanted coverage of the intervals, in (0, 1).
+        blocks: into how many blocks the examples are dealt, each of which is left out,
+            too: the claim is then about other members and other examples. 0 leaves
+            none out, else at least 5.
+        seed: of the dealing.
 
     Returns:
         The comparison; values are NaN where undefined, the ends of intervals for fewer
         than five members.
 
     Raises:
-        ValueError: the scores are not real with two axes, or of other examples.
+        ValueError: the scores are not real with two axes, or of other examples, or
+            there are not 0 or 5 to as many blocks as examples.
 
     Reference:
         Spearman 1904; intervals by jackknife over the members of both, Arvesen 1969,
-        those of correlations on the scale of Fisher's z.
+        and over blocks, Owen 2007; those of correlations on the scale of Fisher's z.
 
     Example:
         >>> a = np.array([[0.1, 0.5, 0.9, 0.6], [0.2, 0.4, 0.9, 0.7]])
@@ -90,11 +99,24 @@ def compare_orders(
         raise ValueError(
             f"scores_b: wanted {a.shape[1]} examples, as in scores_a, got {b.shape[1]}"
         )
+    if blocks and not FEWEST <= blocks <= a.shape[1]:
+        raise ValueError(
+            f"blocks: wanted 0 or {FEWEST} to {a.shape[1]}, one an example, got {blocks}"
+        )
+    dealt = np.random.default_rng(seed).permutation(a.shape[1])
+    rest = (np.delete(dealt, slice(i, None, blocks)) for i in range(blocks))
+    by_block = [_gathered(a[:, kept], b[:, kept]).compared() for kept in rest]
+    return _gathered(a, b).compared(level, by_block)
+
+
+def _gathered(
+    a: Float[np.ndarray, "member_a example"], b: Float[np.ndarray, "member_b example"]
+) -> "GatheredOrders":
     found = GatheredOrders(Total.of(a), Total.of(b))
     for side, scores in enumerate((a, b)):
         for member, own in enumerate(scores):
             found.add(side, member, own)
-    return found.compared(level)
+    return found
 
 
 class Total(NamedTuple):
@@ -156,22 +178,32 @@ class GatheredOrders:
         self._spearman.add(side, member, own)
         self._variances[side].add(member, own)
 
-    def compared(self, level: float = 0.95) -> OrderComparison:
+    def compared(
+        self, level: float = 0.95, by_block: Sequence[OrderComparison] = ()
+    ) -> OrderComparison:
         """Compare, once all members of both are there.
 
         Args:
             level: wanted coverage of the intervals, in (0, 1).
+            by_block: the comparisons without a block of examples each, where the
+                intervals are to be over other examples, too.
         """
         of_a, of_b = (each.variances for each in self._variances)
         alphas = [_Jackknifed(alpha(of), alpha_without(of)) for of in (of_a, of_b)]
         pearson, spearman = self._pearson.found, self._spearman.found
         a, b = (total.mean for total in self._totals)
+
+        def interval(name: str, found: Correlated, scale: Scale = PLAIN) -> Interval:
+            each = [getattr(rest, name).estimate for rest in by_block]
+            return found.interval(level, scale, np.array(each))
+
+        apart = [found.disattenuated(*alphas) for found in (pearson, spearman)]
         return OrderComparison(
-            pearson=pearson.interval(level, FISHER),
-            spearman=spearman.interval(level, FISHER),
+            pearson=interval("pearson", pearson, FISHER),
+            spearman=interval("spearman", spearman, FISHER),
             kendall=order_correlation(a, b, "kendall"),
-            disattenuated_pearson=pearson.disattenuated(*alphas).interval(level),
-            disattenuated_spearman=spearman.disattenuated(*alphas).interval(level),
+            disattenuated_pearson=interval("disattenuated_pearson", apart[0]),
+            disattenuated_spearman=interval("disattenuated_spearman", apart[1]),
             reliability_a=reliability(of_a).estimate,
             reliability_b=reliability(of_b).estimate,
         )
@@ -191,12 +223,19 @@ class Correlated(NamedTuple):
     without_a: Float[np.ndarray, " member_a"]
     without_b: Float[np.ndarray, " member_b"]
 
-    def interval(self, level: float = 0.95, scale: Scale = PLAIN) -> Interval:
-        """Add the variance over the members of both."""
+    def interval(
+        self,
+        level: float = 0.95,
+        scale: Scale = PLAIN,
+        by_block: Float[np.ndarray, " block"] | None = None,
+    ) -> Interval:
+        """Add the variance over the members of both, and over blocks of examples."""
+        without = [self.without_a, self.without_b]
+        if by_block is not None and len(by_block):
+            without.append(by_block)
         return jackknife_interval(
             self.estimate,
-            self.without_a,
-            self.without_b,
+            *without,
             level=level,
             scale=scale,
             fewest=FEWEST,
