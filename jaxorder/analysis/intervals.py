@@ -37,6 +37,7 @@ class Interval:
         level: how often such an interval is to cover the truth, in (0, 1).
         units: how many were left out in turn (members, mostly; of the smallest
             collection, where there are several); 0 where none were.
+        degrees: degrees of freedom of the standard error; NaN where it has none.
     """
 
     estimate: float
@@ -45,6 +46,7 @@ class Interval:
     standard_error: float = float("nan")
     level: float = 0.95
     units: int = 0
+    degrees: float = float("nan")
 
     def __str__(self) -> str:
         """Return the estimate and its interval as a person reads them."""
@@ -125,6 +127,33 @@ def beyond(observed: Interval, null: Interval) -> Verdict:
     if observed.low > null.high:
         return "yes"
     return "no" if observed.high < null.low else "undecided"
+
+
+def p_value(found: Interval, value: float, side: Literal["above", "below"]) -> float:
+    """Test whether the truth is above a value, or below it.
+
+    Args:
+        found: an estimate with its standard error.
+        value: that of the null hypothesis, which is the other side and the value itself.
+        side: of the value, that the test is to show.
+
+    Returns:
+        The p-value of the one-sided t test, in [0, 1]; 1 where there is no interval.
+
+    Reference:
+        Student 1908; of a jackknife: Tukey 1958.
+
+    Example:
+        >>> found = jackknife(lambda kept: float(kept.mean()), 5)
+        >>> round(p_value(found, 0.0, "above"), 4), p_value(found, 2.0, "below")
+        (0.0237, 0.5)
+    """
+    away = found.estimate - value if side == "above" else value - found.estimate
+    if math.isnan(found.low) or math.isnan(found.standard_error):
+        return 1.0
+    if found.standard_error == 0:
+        return float(away <= 0)
+    return float(student_t.sf(away / found.standard_error, found.degrees))
 
 
 def undefined(units: int = 0) -> Interval:
@@ -275,7 +304,8 @@ def jackknife_interval(
         return Interval(float(estimate), nan, nan, nan, level, units)
     low, high = _ends(float(estimate), left_out, level, scale)
     error = math.sqrt(sum(_variances(left_out)))
-    return Interval(float(estimate), low, high, error, level, units)
+    degrees = _degrees(left_out)
+    return Interval(float(estimate), low, high, error, level, units, degrees)
 
 
 def _ends(
@@ -296,13 +326,20 @@ def _ends(
 
 def _reach(left_out: tuple[Float[np.ndarray, " _"], ...], level: float) -> float:
     """Give the standard error times Student's t."""
-    each = np.array(_variances(left_out))
-    free = np.array([len(values) - 1 for values in left_out])
-    variance = float(each.sum())
+    variance = sum(_variances(left_out))
     if not variance > 0:  # nothing varies, or NaN
         return variance
-    degrees = variance**2 / float((each**2 / free).sum())
+    degrees = _degrees(left_out)
     return float(student_t.ppf((1 + level) / 2, degrees)) * math.sqrt(variance)
+
+
+def _degrees(left_out: tuple[Float[np.ndarray, " _"], ...]) -> float:
+    """Give the degrees of freedom of a sum of variances; NaN where that is 0."""
+    each = np.array(_variances(left_out))
+    free = np.array([len(values) - 1 for values in left_out])
+    if not each.sum() > 0:
+        return _NAN
+    return float(each.sum() ** 2 / (each**2 / free).sum())
 
 
 def _variances(left_out: tuple[Float[np.ndarray, " _"], ...]) -> list[float]:
