@@ -1,7 +1,7 @@
 """Time what the analysis of a record costs, and how much memory it takes.
 
     python -m benchmarks.analysis --out DIR [--snapshots 100] [--members 32]
-        [--examples 70000] [--classes 10] [--plain] [--json]
+        [--examples 70000] [--classes 10] [--measures NAME ...] [--plain] [--json]
 
 Makes two runs of made-up members in DIR, which must have room for them (the size is
 printed), unless they are there, and measures each thing in a process of its own: the
@@ -39,6 +39,7 @@ def main(
     members: int = 32,
     examples: int = 70_000,
     classes: int = 10,
+    measures: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     plain: bool = False,
     as_json: Annotated[bool, Parameter(name="--json")] = False,
 ) -> None:
@@ -58,7 +59,8 @@ def main(
             f"{raw / 1e9:.2f} GB of predictions, {disk / 1e9:.2f} GB on disk"
         )
     ways = ("jaxorder", "numpy") if plain else ("jaxorder",)
-    for name, way in [(n, w) for n in MEASURES for w in ways if n in WAYS[w]]:
+    chosen = measures or MEASURES
+    for name, way in [(n, w) for n in chosen for w in ways if n in WAYS[w]]:
         found["measured"][f"{name}, {way}"] = each = apart(way, name, folder)
         if not as_json:
             print(

@@ -18,6 +18,7 @@ install_import_hook("jaxorder", f"{checker.__name__}.checked")
 # their types are checked, too
 from jaxorder import errors  # noqa: E402
 from jaxorder.data import Dataset, load  # noqa: E402
+from jaxorder.ensemble.devices import keep_compiled  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 # before any test uses JAX: as many devices as a run would make
@@ -48,10 +49,16 @@ def cleanlab_rank() -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Keep the caches of tests out of the user's home."""
-    path = tmp_path_factory.mktemp("cache")
-    os.environ["JAXORDER_CACHE"] = str(path)
-    return path
+    """Keep the caches of tests out of the user's home, one for all workers.
+
+    What one test compiled no other has to, in this process or another.
+    """
+    path = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        path = path.parent
+    os.environ["JAXORDER_CACHE"] = str(path / "cache")
+    keep_compiled()
+    return path / "cache"
 
 
 # What a message says to type into a shell is spelled as there; the rest is not. Marks,

@@ -345,6 +345,7 @@ def test_a_study_grows(study: Path, done: Done, here: Path) -> None:
     ).read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_members_that_differ_are_told_in_the_report(done: Done, here: Path) -> None:
     varied = ["--vary", "learning-rate=0.01,0.1", "subset=0.2,0.8", "--members=4"]
     done(

@@ -100,6 +100,7 @@ def test_winograd_is_right_for_any_such_kernel_of_stride_1(problem) -> None:
     assert_close(found, value_and_gradients(reference, *problem), 1e-4)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(problems(), st.sampled_from(OWN))
 def test_bfloat16_is_as_exact_as_its_digits(problem, method) -> None:
@@ -293,6 +294,7 @@ POOLS = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(problems(), st.sampled_from(sorted(POOLS)), st.booleans())
 def test_pooling_is_xlas_on_any_window(problem, name: str, overlapping: bool) -> None:

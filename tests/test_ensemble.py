@@ -28,7 +28,9 @@ def workload(dataset: Dataset, how: str = "sequential", **options: Any) -> Netwo
     return network_work(config, dataset, way)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model", [MODELS[0], pytest.param(MODELS[1], marks=pytest.mark.slow)]
+)
 def test_a_member_has_the_same_bits_alone_and_among_others(
     digits: Dataset, model: str
 ) -> None:

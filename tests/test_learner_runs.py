@@ -181,6 +181,7 @@ def text_of(page: Path) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", bare)).split())
 
 
+@pytest.mark.slow
 def test_the_report_calls_members_and_times_by_their_names(study: Path) -> None:
     text = text_of(study / "report.html")
     assert "12 members of 3 models" in text

@@ -340,6 +340,7 @@ def test_a_growth_that_was_cut_short_is_taken_up(
     same_record(resumed, run_of(tmp_path / "many", members=7))
 
 
+@pytest.mark.slow
 def test_a_study_grows_run_by_run(tmp_path: Path) -> None:
     options = {k: v for k, v in SMALL.items() if k != "model"}
     study = jo.study(models=["mlp:widths=8", "mlp"], out=tmp_path / "study", **options)
@@ -423,6 +424,7 @@ def test_wrong_labels_are_refused(
 # ---- learners that are not networks
 
 
+@pytest.mark.slow
 def test_a_learner_grows_and_records_its_parts(tmp_path: Path) -> None:
     options = {"model": "sklearn:knn", "resample": "bootstrap", "members": 2}
     few = run_of(tmp_path / "few", **options)

@@ -76,8 +76,9 @@ TESTED = {
     "bilstm_attention": "bilstm_attention:width=9,embedding=8",
     "bag_of_embeddings": "bag_of_embeddings:embedding=8",
 }
+LARGE = ("vgg19", "resnet50", "densenet121")
 EACH = [
-    pytest.param(name, marks=[pytest.mark.slow] if name == "densenet121" else [])
+    pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
     for name in TESTED
 ]
 # the sum of squares of the logits of member 0's first weights; catches a changed init
@@ -352,7 +353,13 @@ def test_inputs_that_do_not_suit_are_refused(shape: tuple[int, ...]) -> None:
         build("small_st_vgg", Inputs(shape), 10)
 
 
-@pytest.mark.parametrize("text", ["resnet18:width=8,norm=none", "resnet50:linear=true"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "resnet18:width=8,norm=none",
+        pytest.param("resnet50:linear=true", marks=pytest.mark.slow),
+    ],
+)
 def test_blocks_without_normalisation_begin_by_adding_nothing(text: str) -> None:
     params, _ = build(text, SMALL_IMAGE, 3).init(jax.random.key(0))
     last = "conv_third" if "resnet50" in text else "conv_second"

@@ -48,7 +48,13 @@ def drawn(examples: int = 5) -> np.ndarray:
     return rng.normal(size=(examples, *IMAGE.shape)).astype(np.float32)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param(each, marks=[pytest.mark.slow] if each == "native" else [])
+        for each in METHODS
+    ],
+)
 def test_a_module_computes_what_it_does_by_itself(method: Method) -> None:
     model, own, x = function(Every()), Every(), drawn()
     variables = own.init({"params": jax.random.key(1)}, x[:1], training=False)

@@ -77,10 +77,9 @@ def predicted(work: NetworkWork) -> tuple[Any, Any]:
 @pytest.mark.parametrize(
     ("model", "way"),
     [(MLP, way) for way in WAYS]
-    + [("small_st_vgg", way) for way in CONVOLUTIONS[:3]]
     + [
-        pytest.param("small_st_vgg", way, marks=pytest.mark.slow)
-        for way in CONVOLUTIONS[3:]
+        pytest.param("small_st_vgg", way, marks=[pytest.mark.slow] if later else [])
+        for later, way in enumerate(CONVOLUTIONS)
     ],
     ids=str,
 )
@@ -122,6 +121,7 @@ def test_a_batch_larger_than_the_data_is_one_of_all(digits) -> None:
     jax.tree.map(np.testing.assert_array_equal, one, predicted(work)[0])
 
 
+@pytest.mark.slow
 def test_many_small_members_in_blocks_are_those_of_one_block(
     digits, tmp_path: Path
 ) -> None:
@@ -163,7 +163,9 @@ def test_a_program_is_as_long_for_many_members_as_for_few(digits, way) -> None:
     assert len(lengths) == 1
 
 
-@pytest.mark.parametrize("model", [MLP, "small_st_vgg"])
+@pytest.mark.parametrize(
+    "model", [MLP, pytest.param("small_st_vgg", marks=pytest.mark.slow)]
+)
 def test_memory_grows_by_state_and_order_only(digits, model: str) -> None:
     """Activations are those of one member at a time, whatever their number."""
 

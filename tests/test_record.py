@@ -306,7 +306,12 @@ def test_of_an_unfinished_record_only_what_is_asked_for_is_read(
     assert not chunks
     np.testing.assert_array_equal(late, whole[[0, 3]][:, [2, 0], 1:])
     assert len(chunks) == 2 * len(BLOCKS)
-    for key in ((2,), (slice(None), 2, 1), (slice(None), slice(1), [1, 0]), (-1, -1, -1)):
+    for key in (
+        (2,),
+        (slice(None), 2, 1),
+        (slice(None), slice(1), [1, 0]),
+        (-1, -1, -1),
+    ):
         np.testing.assert_array_equal(found[key], whole[key])
 
 

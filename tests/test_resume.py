@@ -71,9 +71,8 @@ def leaves(tree: object) -> list[np.ndarray]:
     return [np.asarray(tree)]
 
 
-@pytest.mark.parametrize(
-    "least", [pytest.param(1, marks=pytest.mark.slow), pytest.param(9)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("least", [1, 9])
 def test_a_killed_run_resumes_to_the_same_bits(
     whole: Path, tmp_path: Path, least: int
 ) -> None:

@@ -307,6 +307,7 @@ def test_its_report_says_how_to_make_it_again(study: Study) -> None:
     assert f"jaxorder run {study.path}/study.json --out" in page
 
 
+@pytest.mark.slow
 def test_the_report_of_a_named_run_alone_says_so_too(
     study: Study, tmp_path: Path
 ) -> None:

@@ -9,7 +9,6 @@ with the weights that reports use. All else is then given by name.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,8 +20,6 @@ from jaxorder.analysis.streaming import Piece, agreeing, blocks, done, pieces
 
 # TPA lies on a grid of step 1/N; a spread below this is rounding, not disagreement.
 _ROUNDING = 1e-12
-# Up to this many classes for each member, to count votes takes less time than sorting.
-_COUNTED = 16
 
 
 class Learned(NamedTuple):
@@ -306,54 +303,34 @@ class Votes(NamedTuple):
 
 
 def commonest(prediction: Integer[np.ndarray, "member example"]) -> Votes:
-    """Find the commonest answers, by counting where classes are not very many.
+    """Find the commonest answers.
 
     Args:
         prediction: [member, example], one snapshot; ties go to the smaller class.
     """
-    members, examples = prediction.shape
-    least, classes = int(prediction.min()), _classes(prediction)
-    counted = least >= 0 and classes <= _COUNTED * members
-    find = partial(_counted, classes=classes) if counted else _sorted_out
-    cut = blocks(max(members, classes) if counted else members, examples)
-    found = [find(prediction[:, block]) for block in cut]
+    found = [_voted(prediction[:, block]) for block in blocks(*prediction.shape)]
     return Votes(*map(np.concatenate, zip(*found, strict=True)))
 
 
-def _classes(prediction: Integer[np.ndarray, "member example"]) -> int:
-    """Give one more than the largest answer."""
-    most = prediction.max(keepdims=True)
-    if not is_answer(most).all():
-        most = prediction.max(where=is_answer(prediction), initial=0)
-    return int(most.max()) + 1
-
-
-def _counted(prediction: Integer[np.ndarray, "member example"], classes: int) -> Votes:
-    given, rows = is_answer(prediction), np.arange(prediction.shape[1])
-    # what is no answer is counted in a column of its own
-    column = np.where(given, prediction, classes).astype(np.intp)
-    column += rows * (classes + 1)
-    votes = np.bincount(column.ravel(), minlength=len(rows) * (classes + 1))
-    votes = votes.reshape(len(rows), classes + 1)[:, :classes]
-    # the first of equally large is the smaller class
-    answer, answered = votes.argmax(axis=1), np.count_nonzero(given, axis=0)
-    named = answer.astype(prediction.dtype)
-    named[answered == 0] = prediction[0, answered == 0]
-    return Votes(named, votes[rows, answer], answered)
-
-
-def _sorted_out(prediction: Integer[np.ndarray, "member example"]) -> Votes:
-    # Sorted over members, equal answers are neighbours: the longest run is the mode,
-    # and the first of equally long runs is the smaller class.
-    ranked = np.sort(prediction, axis=0)
-    answered = is_answer(ranked)
-    answer, run, votes = ranked[-1].copy(), answered[0] * 1, answered[0] * 1
-    answer[answered[0]] = ranked[0][answered[0]]
-    for before, now, valid in zip(ranked, ranked[1:], answered[1:], strict=False):
-        run = np.where(now == before, run + 1, 1)
-        longer = valid & (run > votes)
-        answer[longer], votes[longer] = now[longer], run[longer]
-    return Votes(answer, votes, answered.sum(axis=0))
+def _voted(prediction: Integer[np.ndarray, "member example"]) -> Votes:
+    """Find the longest runs of equal answers, sorted: many classes cost no more."""
+    # two bytes are sorted many at a time, one is not
+    kind = np.uint16 if prediction.dtype == np.uint8 else prediction.dtype
+    ranked = np.ascontiguousarray(prediction.T, kind)
+    ranked.sort(axis=1)
+    begins = np.ones(ranked.shape, bool)
+    np.not_equal(ranked[:, 1:], ranked[:, :-1], out=begins[:, 1:])
+    starts = np.flatnonzero(begins)
+    answer = ranked.ravel()[starts].astype(prediction.dtype)
+    run = np.where(is_answer(answer), np.diff(starts, append=ranked.size), 0)
+    first = np.searchsorted(starts, np.arange(0, ranked.size, ranked.shape[1]))
+    votes = np.maximum.reduceat(run, first)
+    # the first of the longest is the smallest class
+    longest = np.flatnonzero(
+        run == np.repeat(votes, np.diff(first, append=len(starts)))
+    )
+    chosen = longest[np.searchsorted(longest, first)]
+    return Votes(answer[chosen], votes, np.add.reduceat(run, first))
 
 
 def is_answer(
