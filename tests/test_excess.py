@@ -1,4 +1,4 @@
-"""Agreement beyond classes and difficulty, against members whose difficulty is known."""
+"""Agreement beyond classes and difficulty, of members whose difficulty is known."""
 
 import inspect
 

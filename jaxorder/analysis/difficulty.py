@@ -67,6 +67,53 @@ def neighbour_consistency(
     return np.concatenate(shares)
 
 
+def distance_ratio(
+    inputs: Shaped[Array, "example *shape"],
+    label: Shaped[Array, " example"],
+    *,
+    among: Shaped[Array, "other *shape"],
+    among_label: Shaped[Array, " other"],
+) -> Float[np.ndarray, " example"]:
+    """Measure how much nearer an example is to its class's mean than to any other's.
+
+    Args:
+        inputs: real [example, ...], flattened; distances are Euclidean.
+        label: [example].
+        among: real [other, ...], of which the means are taken; others than `inputs`.
+        among_label: [other].
+
+    Returns:
+        float64 [example]: the distance to the mean of its own class over that to the
+        nearest other; below 1 where the nearest mean is its own. NaN where its class
+        is not among the others, or has no other beside it.
+
+    Raises:
+        ValueError: arrays are not real or do not fit each other.
+
+    Reference:
+        That of nearest-centroid classifiers, Hastie et al. 2009.
+
+    Example:
+        >>> others, classes = np.array([[0.0], [2.0], [9.0], [11.0]]), [0, 0, 1, 1]
+        >>> inputs, label = np.array([[1.0], [4.0], [6.0]]), np.array([0, 0, 0])
+        >>> given = {"among": others, "among_label": np.array(classes)}
+        >>> distance_ratio(inputs, label, **given).tolist()
+        [0.0, 0.5, 1.25]
+    """
+    points, names = _points("inputs", inputs, label)
+    others, classes = _points("among", among, among_label)
+    known, place = np.unique(classes, return_inverse=True)
+    sums = np.zeros((len(known), others.shape[1]))
+    np.add.at(sums, place, others)
+    means = sums / np.bincount(place)[:, None]
+    apart = np.stack([np.linalg.norm(points - mean, axis=1) for mean in means], axis=1)
+    own = names[:, None] == known
+    nearest = np.where(own, np.inf, apart).min(axis=1)
+    mine = np.where(own, apart, np.inf).min(axis=1)
+    told = np.isfinite(nearest) & np.isfinite(mine) & (nearest > 0)
+    return np.where(told, mine / np.where(told, nearest, 1.0), np.nan)
+
+
 def _points(
     name: str, inputs: Array, label: Array
 ) -> tuple[Float[np.ndarray, "example feature"], Shaped[np.ndarray, " example"]]:

@@ -134,7 +134,7 @@ def p_value(found: Interval, value: float, side: Literal["above", "below"]) -> f
 
     Args:
         found: an estimate with its standard error.
-        value: that of the null hypothesis, which is the other side and the value itself.
+        value: that of the null hypothesis, which is it and all on the other side.
         side: of the value, that the test is to show.
 
     Returns:

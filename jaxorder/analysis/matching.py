@@ -1,4 +1,4 @@
-"""Where in its training a collection has reached an accuracy, and its order up to there.
+"""Where a collection has reached an accuracy, and its order up to there.
 
 Collections learn at different speeds and to different ends. What they have in common
 is compared where they are equally accurate.

@@ -101,7 +101,8 @@ def compare_orders(
         )
     if blocks and not FEWEST <= blocks <= a.shape[1]:
         raise ValueError(
-            f"blocks: wanted 0 or {FEWEST} to {a.shape[1]}, one an example, got {blocks}"
+            f"blocks: wanted 0 or {FEWEST} to {a.shape[1]}, one an example, "
+            f"got {blocks}"
         )
     dealt = np.random.default_rng(seed).permutation(a.shape[1])
     rest = (np.delete(dealt, slice(i, None, blocks)) for i in range(blocks))

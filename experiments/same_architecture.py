@@ -1,0 +1,89 @@
+"""Claim: networks of one architecture learn the same examples first.
+
+    python -m experiments.same_architecture --data fashion_mnist \
+        --records DIR --data-root DIR [--scale cpu]
+
+For each architecture: Fleiss' kappa of what is right, less that of members which are
+independent within each class, where the mean test accuracy is 0.5 (or 0.3); what of it a
+difficulty leaves that needs no network (the share of nearest neighbours that have the
+label, the distance to the mean of the class, the class), fitted to others; and the
+reliability of the order up to there. `criteria.toml` says what holds.
+
+Costs the ensembles of the atlas, which other claims share; then a minute a data set.
+Expected: it holds on images, after Hacohen et al. 2020.
+"""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from experiments.claim import Learned, Study, barred, claim, point_of
+from experiments.verdicts import Cell
+from jaxorder.analysis import order_reliability
+from jaxorder.analysis.difficulty import cross_fitted
+from jaxorder.analysis.excess import excess_agreement
+from jaxorder.analysis.intervals import undefined
+
+
+def measure(
+    study: Study, asked: dict[str, Any], rules: dict[str, Any]
+) -> Iterator[Cell]:
+    """Measure each architecture on the split that decides; on the other beside it."""
+    for model in study.known(asked["models"]):
+        learned = study.learned(model, asked["split"])
+        point = point_of([learned], rules["points"])
+        found = told(study, learned, point, rules)
+        other = "train" if asked["split"] == "test" else "test"
+        beside = told(study, study.learned(model, other), point, rules)
+        yield Cell(
+            data=study.data,
+            of=model,
+            primary=found.get("excess", undefined()),
+            holds_from=asked["holds_from"],
+            fails_below=asked["fails_below"],
+            reasons=[*barred([learned], point, rules), *doubts(found, asked)],
+            figures={"point": point, asked["split"]: found, other: beside},
+        )
+
+
+def told(
+    study: Study, learned: Learned, point: float | None, rules: dict[str, Any]
+) -> dict[str, Any]:
+    """Measure one split, at a point; nothing where it is not reached."""
+    if point is None:
+        return {}
+    correct = learned.around(point)
+    expected = cross_fitted(study.difficulty(learned), correct.mean(axis=1))
+    found = excess_agreement(
+        correct,
+        learned.label,
+        accuracy=point,
+        difficulty=expected,
+        blocks=rules["blocks"],
+    )
+    return {
+        "excess": found.kappa,
+        "left": found.left,
+        "share_left": found.share,
+        "reliability": order_reliability(learned.scores(point)),
+        "reliability_by_epochs": order_reliability(learned.scores(point, "epochs")),
+        "accuracy": learned.accuracy,
+        "epoch": learned.run.usable(learned.split)["epoch"].values,
+    }
+
+
+def doubts(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Tell what keeps the claim from holding, whatever the excess."""
+    if not found:
+        return []
+    share, alpha = found["share_left"].estimate, found["reliability"].low
+    reasons = []
+    if not share >= asked["left_from"]:
+        reasons.append(f"the difficulty leaves {share:.2f} of the excess")
+    if not alpha >= asked["reliability_from"]:
+        reasons.append(f"reliability is only shown to be above {alpha:.2f}")
+    return reasons
+
+
+if __name__ == "__main__":
+    sys.exit(claim("same_architecture", __doc__, measure)())
