@@ -4,10 +4,10 @@
         --records DIR --data-root DIR [--scale cpu]
 
 For each architecture: Fleiss' kappa of what is right, less that of members which are
-independent within each class, where the mean test accuracy is 0.5 (or 0.3); what of it a
-difficulty leaves that needs no network (the share of nearest neighbours that have the
-label, the distance to the mean of the class, the class), fitted to others; and the
-reliability of the order up to there. `criteria.toml` says what holds.
+independent within each class, where the mean test accuracy is 0.5 (or 0.3). What of it
+is left by a difficulty that needs no network (the share of nearest neighbours that have
+the label, the distance to the mean of the class, the class), fitted to other examples.
+And the reliability of the order up to there. `criteria.toml` says what holds.
 
 Costs the ensembles of the atlas, which other claims share; then a minute a data set.
 Expected: it holds on images, after Hacohen et al. 2020.

@@ -34,6 +34,8 @@ class Cell:
         primary: The measure that decides; undefined where it could not be measured.
         holds_from: The claim holds where the primary measure is above this.
         fails_below: It does not where it is below this.
+        other: The same measure by the secondary score, which must not decide otherwise;
+            None where there is none.
         reasons: Why it must stay undecided, if it must.
         figures: All else that was measured, by name.
     """
@@ -43,17 +45,17 @@ class Cell:
     primary: Interval
     holds_from: float
     fails_below: float
+    other: Interval | None = None
     reasons: Sequence[str] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def p_values(self) -> tuple[float, float]:
-        """Of the tests that it holds, and that it does not; 1 where it cannot be."""
+    def p_values(self, measured: Interval) -> tuple[float, float]:
+        """Test that it holds, and that it does not; 1 where it cannot be."""
         if self.reasons:
             return 1.0, 1.0
         return (
-            p_value(self.primary, self.holds_from, "above"),
-            p_value(self.primary, self.fails_below, "below"),
+            p_value(measured, self.holds_from, "above"),
+            p_value(measured, self.fails_below, "below"),
         )
 
 
@@ -64,9 +66,18 @@ def verdicts(cells: Sequence[Cell], familywise: float) -> list[Verdict]:
         cells: All of them: those that are missing or undefined count as tests, too.
         familywise: Chance that any test errs, where nothing is true that it shows.
     """
-    shown = holm([p for cell in cells for p in cell.p_values], familywise)
-    pairs = zip(shown[::2], shown[1::2], strict=True)
-    return [_verdict(*each) for each in pairs]
+    first = _decided(cells, [cell.primary for cell in cells], familywise)
+    second = _decided(cells, [cell.other or cell.primary for cell in cells], familywise)
+    pairs = zip(first, second, strict=True)
+    return [a if a == b else "undecided" for a, b in pairs]
+
+
+def _decided(
+    cells: Sequence[Cell], measured: Sequence[Interval], familywise: float
+) -> list[Verdict]:
+    tests = [cell.p_values(each) for cell, each in zip(cells, measured, strict=True)]
+    shown = holm([p for pair in tests for p in pair], familywise)
+    return [_verdict(*each) for each in zip(shown[::2], shown[1::2], strict=True)]
 
 
 def _verdict(holds: bool, fails: bool) -> Verdict:

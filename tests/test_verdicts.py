@@ -33,6 +33,13 @@ def test_what_is_wide_or_undefined_or_barred_is_undecided():
     assert verdicts(cells, 0.05) == ["undecided"] * 3
 
 
+def test_scores_that_decide_otherwise_leave_it_undecided():
+    clear, other = measured(0.3), measured(0.15)
+    assert verdicts([cell(clear, other=clear)], 0.05) == ["holds"]
+    assert verdicts([cell(clear, other=other)], 0.05) == ["undecided"]
+    assert verdicts([cell(clear, other=measured(0.0))], 0.05) == ["undecided"]
+
+
 def test_more_cells_ask_for_more():
     """Of one cell p = 0.02 is enough, of many not."""
     barely = cell(measured(0.2 + 2.2 * 0.01))

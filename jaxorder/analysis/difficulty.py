@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from jaxorder.analysis.inputs import Array, require
+from jaxorder.analysis.streaming import done, spread
 
 # Distances that are held at a time.
 _HELD = 2**22
@@ -187,12 +188,21 @@ def cross_fitted(
     if not 2 <= folds <= len(known):
         raise ValueError(f"folds: wanted 2 to {len(known)}, got {folds}")
     from sklearn.ensemble import HistGradientBoostingRegressor
+    from threadpoolctl import threadpool_limits
 
     dealt = np.random.default_rng(seed).permutation(len(known)) % folds
     found = np.empty(wanted.shape)
-    for row in np.ndindex(wanted.shape[:-1]):
-        for fold in range(folds):
-            own, model = dealt == fold, HistGradientBoostingRegressor(random_state=0)
-            model.fit(known[~own], wanted[row][~own])
-            found[(*row, own)] = model.predict(known[own])
+
+    def fit(part: tuple[tuple[int, ...], int]) -> None:
+        row, fold = part
+        own, model = dealt == fold, HistGradientBoostingRegressor(random_state=0)
+        model.fit(known[~own], wanted[row][~own])
+        found[(*row, own)] = model.predict(known[own])
+
+    parts = [
+        (row, fold) for row in np.ndindex(wanted.shape[:-1]) for fold in range(folds)
+    ]
+    # a fit is too small for the threads of its own, which wait for one another
+    with threadpool_limits(1, "openmp"):
+        done(spread(fit, parts))
     return found
