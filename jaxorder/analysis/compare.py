@@ -165,7 +165,9 @@ def compare(
         After Hacohen et al. 2020; the intervals and the matching are jaxorder's.
     """
     runs = opened(run_a), opened(run_b)
-    (found,) = compare_measured([Measured(run, _Splits(run)) for run in runs], split)
+    held = held_at_most() // len(runs)
+    measured = [Measured(run, _Splits(run, held)) for run in runs]
+    (found,) = compare_measured(measured, split)
     if isinstance(found, RequestError):
         raise found
     return found
@@ -216,13 +218,13 @@ def compare_measured(
 class _Splits:
     """The splits of a run, each measured when it is first asked for."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, run: Run, held: int) -> None:
+        self._run, self._held = run, held
         self._found: dict[str, SplitNumbers | None] = {}
 
     def __call__(self, split: str) -> SplitNumbers | None:
         if split not in self._found:
-            self._found[split] = measure_split(self._run, split)
+            self._found[split] = measure_split(self._run, split, held=self._held)
         return self._found[split]
 
 

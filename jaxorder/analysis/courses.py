@@ -9,10 +9,17 @@ from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Integer
 
 from jaxorder.analysis.measures import epoch_weights
-from jaxorder.analysis.streaming import Piece, agreeing, done, pieces, windows
+from jaxorder.analysis.streaming import (
+    Piece,
+    agreeing,
+    blocks,
+    done,
+    pieces,
+    windows,
+)
 
 
 class Course(NamedTuple):
@@ -59,7 +66,8 @@ class Courses:
         self._epoch, self._weights = epoch, epoch_weights(epoch)
         self._members = members
         self._right = np.zeros((members, examples), bool)
-        self._since = np.zeros((members, examples), np.uint32)
+        # 0 is before all snapshots, and the position after a wrong answer else
+        self._since = np.zeros((members, examples), np.min_scalar_type(len(epoch)))
         self._accessibility = np.zeros(examples)
         self._final = np.zeros(examples)
         self._forgotten = np.zeros(examples)
@@ -98,11 +106,17 @@ class Courses:
             >>> course.learned_epoch.tolist(), course.forgetting.tolist()
             ([2.0, nan, 0.5], [0.0, 1.0, 0.0])
         """
-        # never comes after the last epoch, whatever that is: infinity
-        epochs = np.median(np.append(self._epoch, np.inf)[self._since], axis=0)
-        learned = np.where(np.isinf(epochs), np.nan, epochs)
+        cut = blocks(*self._since.shape)
+        learned = np.concatenate([self._learned(self._since[:, each]) for each in cut])
         counted = self._accessibility, self._final, self._forgotten, self._expected
         return Course(*counted, learned)
+
+    def _learned(
+        self, since: Integer[np.ndarray, "member block"]
+    ) -> Float[np.ndarray, " block"]:
+        # never comes after the last epoch, whatever that is: infinity
+        epochs = np.median(np.append(self._epoch, np.inf)[since], axis=0)
+        return np.where(np.isinf(epochs), np.nan, epochs)
 
 
 # Told the position of a snapshot, what is correct there, and of which examples.
