@@ -119,7 +119,7 @@ def config(data: str, name: str, scale: Scale, root: Path | None) -> RunConfig:
     return RunConfig(**given | _scaled(given, scale))
 
 
-def _scaled(given: Options, scale: Scale) -> Options:
+def _scaled(given: Options, scale: Scale) -> dict[str, Any]:
     if scale == "smoke":
         few = {"train_examples": 300, "test_examples": 200, "epochs": 2}
         return few | {"members": min(given["members"], 6)}

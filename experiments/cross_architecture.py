@@ -17,10 +17,12 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from experiments.claim import Learned, Study, barred, claim, point_of
 from experiments.verdicts import Cell
 from jaxorder.analysis import compare_orders, containment, exchange_test, tp_agreement
-from jaxorder.analysis.intervals import undefined
+from jaxorder.analysis.intervals import Interval, undefined
 
 
 def measure(
@@ -51,20 +53,21 @@ def compared(
     """Compare two ensembles up to a point; nothing where one does not reach it."""
     if point is None:
         return {}
-    blocks = rules["blocks"]
     scores, epochs = ([each.scores(point, by) for each in pair] for by in BY)
     larger = max(scores, key=len)
     weaker, stronger = sorted(pair, key=lambda each: each.accuracy[-1])
-    last = [tp_agreement(each.correct[-1]) for each in (weaker, stronger)]
+    learned = [tp_agreement(each.correct[-1]) for each in (weaker, stronger)]
+
+    def correlation(a: np.ndarray, b: np.ndarray) -> Interval:
+        return compare_orders(a, b, blocks=rules["blocks"]).disattenuated_spearman
+
     return {
-        "correlation": compare_orders(*scores, blocks=blocks).disattenuated_spearman,
-        "by_epochs": compare_orders(*epochs, blocks=blocks).disattenuated_spearman,
-        "halves": compare_orders(
-            larger[::2], larger[1::2], blocks=blocks
-        ).disattenuated_spearman,
+        "correlation": correlation(*scores),
+        "by_epochs": correlation(*epochs),
+        "halves": correlation(larger[::2], larger[1::2]),
         "exchange": exchange_test(*scores),
         "weaker": weaker.run.name,
-        "containment": containment(*last, weaker.label),
+        "containment": containment(learned[0], learned[1], weaker.label),
         "accessibility": [each.mean(axis=0).round(4) for each in scores],
     }
 

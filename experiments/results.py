@@ -22,7 +22,6 @@ from jaxorder.report.figures.canvas import COLOURS, NULL, axes, picture, style, 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 ROOT = Path(__file__).resolve().parent.parent
 MISSING = "not run"
-_NAN = float("nan")
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,10 @@ def _cell(document: dict[str, Any]) -> Cell:
 
 
 def _interval(document: Mapping[str, Any]) -> Interval:
-    names = [each.name for each in fields(Interval)]
-    values = {name: document[name] for name in names}
-    return Interval(**{k: _NAN if v is None else v for k, v in values.items()})
+    known = (each.name for each in fields(Interval))
+    values: dict[str, Any] = {name: document[name] for name in known}
+    undefined: Any = float("nan")  # which JSON does not know
+    return Interval(**{k: undefined if v is None else v for k, v in values.items()})
 
 
 def decided(
