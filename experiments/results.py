@@ -17,7 +17,7 @@ from cyclopts import App
 from experiments.claim import RESULTS
 from experiments.verdicts import Cell, Verdict, criteria, of_claim, verdicts
 from jaxorder.analysis.intervals import Interval
-from jaxorder.report.figures.canvas import COLOURS, NULL, axes, picture, style, title
+from jaxorder.report.figures.canvas import COLOURS, NULL, axes, picture, style
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 ROOT = Path(__file__).resolve().parent.parent
@@ -192,11 +192,15 @@ def forest(found: Mapping[str, Found], about: Mapping[str, Any]) -> str:
             measured = cell.primary
             ax.hlines(place, measured.low, measured.high, color=COLOURS[0], lw=1.4)
             ax.plot(measured.estimate, place, "o", color=COLOURS[0], ms=4.5)
-        for bound in {rows[0][1].holds_from, rows[0][1].fails_below}:
+        first = rows[0][1]
+        for bound, word, side in (
+            (first.holds_from, " holds", "left"),
+            (first.fails_below, "does not hold ", "right"),
+        ):
             ax.axvline(bound, color=NULL, lw=1, ls="--")
+            ax.text(bound, -0.6, word, ha=side, va="bottom", color=NULL, fontsize=8)
         ax.set_yticks(range(len(rows)), [name for name, _ in rows])
         ax.set(ylim=(len(rows) - 0.5, -0.5), xlabel="primary measure, 95% interval")
-        title(ax, about["claim"])
         numbers = {"of": [name for name, _ in rows]}
         drawn = picture(ax, about["measure"], "forest", numbers)
         return drawn.drawn("svg").decode()

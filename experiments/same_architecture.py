@@ -28,25 +28,25 @@ from jaxorder.analysis.intervals import undefined
 def measure(
     study: Study, asked: dict[str, Any], rules: dict[str, Any]
 ) -> Iterator[Cell]:
-    """Measure each architecture on the split that decides; on the other beside it."""
+    """Measure each architecture on the split that decides, and on the other beside."""
     for model in study.known(asked["models"]):
-        learned = study.learned(model, asked["split"])
+        both = {split: study.learned(model, split) for split in ("test", "train")}
+        learned = both[asked["split"]]
         point = point_of([learned], rules["points"])
-        found = told(study, learned, point, rules)
-        other = "train" if asked["split"] == "test" else "test"
-        beside = told(study, study.learned(model, other), point, rules)
+        told = {name: figures(study, each, point, rules) for name, each in both.items()}
+        found = told[asked["split"]]
         yield Cell(
             data=study.data,
             of=model,
-            primary=found.get("excess", undefined()),
+            primary=found.get("kappa", undefined()),
             holds_from=asked["holds_from"],
             fails_below=asked["fails_below"],
-            reasons=[*barred([learned], point, rules), *doubts(found, asked)],
-            figures={"point": point, asked["split"]: found, other: beside},
+            reasons=barred([learned], point, rules) + doubts(found, asked),
+            figures={"point": point, **told},
         )
 
 
-def told(
+def figures(
     study: Study, learned: Learned, point: float | None, rules: dict[str, Any]
 ) -> dict[str, Any]:
     """Measure one split, at a point; nothing where it is not reached."""
@@ -54,35 +54,24 @@ def told(
         return {}
     correct = learned.around(point)
     expected = cross_fitted(study.difficulty(learned), correct.mean(axis=1))
-    found = excess_agreement(
-        correct,
-        learned.label,
-        accuracy=point,
-        difficulty=expected,
-        blocks=rules["blocks"],
-    )
+    given = {"accuracy": point, "difficulty": expected, "blocks": rules["blocks"]}
     return {
-        "excess": found.kappa,
-        "left": found.left,
-        "share_left": found.share,
+        **excess_agreement(correct, learned.label, **given)._asdict(),
         "reliability": order_reliability(learned.scores(point)),
         "reliability_by_epochs": order_reliability(learned.scores(point, "epochs")),
         "accuracy": learned.accuracy,
-        "epoch": learned.run.usable(learned.split)["epoch"].values,
     }
 
 
 def doubts(found: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     """Tell what keeps the claim from holding, whatever the excess."""
-    if not found:
-        return []
-    share, alpha = found["share_left"].estimate, found["reliability"].low
-    reasons = []
-    if not share >= asked["left_from"]:
-        reasons.append(f"the difficulty leaves {share:.2f} of the excess")
-    if not alpha >= asked["reliability_from"]:
-        reasons.append(f"reliability is only shown to be above {alpha:.2f}")
-    return reasons
+    wanted = {"share": asked["left_from"], "reliability": asked["reliability_from"]}
+    shown = {"share": "estimate", "reliability": "low"}
+    return [
+        f"{name} is {getattr(found[name], shown[name]):.2f}, wanted {least}"
+        for name, least in wanted.items()
+        if found and not getattr(found[name], shown[name]) >= least
+    ]
 
 
 if __name__ == "__main__":
