@@ -93,6 +93,9 @@ LAZY = {
     ("learners.ensembles", "sklearn"),
     ("learners.growing", "sklearn"),
     ("learners.linear", "sklearn"),
+    # only a difficulty is fitted by it
+    ("analysis.difficulty", "sklearn"),
+    ("analysis.difficulty", "threadpoolctl"),
 }
 
 KNOWN_BY = {

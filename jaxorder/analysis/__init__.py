@@ -13,13 +13,18 @@ from jaxorder.analysis.containment import (
     containment_of_halves,
 )
 from jaxorder.analysis.correlation import disattenuated, order_correlation
-from jaxorder.analysis.difficulty import neighbour_consistency
+from jaxorder.analysis.difficulty import (
+    cross_fitted,
+    distance_ratio,
+    neighbour_consistency,
+)
 from jaxorder.analysis.dynamics import (
     area_under_margin,
     confidence,
     epoch_ends,
     variability,
 )
+from jaxorder.analysis.excess import Excess, excess_agreement
 from jaxorder.analysis.exchange import ExchangeTest, exchange_test
 from jaxorder.analysis.held_out import held_out_accuracy
 from jaxorder.analysis.histograms import (
@@ -32,9 +37,11 @@ from jaxorder.analysis.intervals import (
     jackknife,
     jackknife_interval,
     jackknife_two_way,
+    p_value,
 )
 from jaxorder.analysis.label_issues import label_issues
 from jaxorder.analysis.label_quality import label_quality
+from jaxorder.analysis.matching import Reached, reached, rise_weights
 from jaxorder.analysis.measures import (
     Learned,
     accessibility,
@@ -94,6 +101,7 @@ __all__ = [
     "Comparison",
     "Containment",
     "ErrorAgreement",
+    "Excess",
     "ExchangeTest",
     "HeldOutProbabilities",
     "Interval",
@@ -105,6 +113,7 @@ __all__ = [
     "OrderComparison",
     "PairAgreement",
     "PairRow",
+    "Reached",
     "Results",
     "RunAgreement",
     "SummaryRow",
@@ -121,11 +130,14 @@ __all__ = [
     "containment",
     "containment_of_halves",
     "cronbach_alpha",
+    "cross_fitted",
     "difficulty_null",
     "disattenuated",
+    "distance_ratio",
     "epoch_ends",
     "epoch_weights",
     "error_agreement",
+    "excess_agreement",
     "exchange_test",
     "first_correct_snapshot",
     "fleiss_kappa",
@@ -156,9 +168,12 @@ __all__ = [
     "only_stronger",
     "order_correlation",
     "order_reliability",
+    "p_value",
     "pairwise_kappa",
     "pairwise_kappa_between",
     "poisson_binomial",
+    "reached",
+    "rise_weights",
     "scores",
     "spearman_brown",
     "split_half",
