@@ -453,6 +453,10 @@ def test_two_runs_are_compared_on_what_both_predicted(
     assert found.matched.step_a in (4, 8)
     assert found.matched.step_b in (4, 8)
     assert 0 <= jo.containment(run, other, split="shifted").share[0] <= 1
+    for each in (run, other):
+        each.evaluate(shifted, name="once", steps="last")
+    with pytest.raises(RequestError, match="evaluate more snapshots of 'once', or"):
+        jo.compare(run, other, split="once")
     other.evaluate(shifted, name="bare", classes_by="none")
     run.evaluate(shifted, name="bare", classes_by="none")
     with pytest.raises(RequestError, match="without labels"):

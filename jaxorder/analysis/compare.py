@@ -247,7 +247,7 @@ class _Source:
             raise RequestError(
                 f"compare {self.run.name!r}: wanted at least 2 snapshots and 2 finite "
                 f"members in split {split!r}, got {sizes['snapshot']} and "
-                f"{sizes['member']}; {way_out(sizes)}"
+                f"{sizes['member']}; {way_out(sizes, split)}"
             )
         return numbers
 

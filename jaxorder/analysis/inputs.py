@@ -14,7 +14,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from jaxorder.errors import RequestError
-from jaxorder.run.folder import labels_of
+from jaxorder.run.folder import SPLITS, labels_of
 from jaxorder.run.study import open_run
 
 _KINDS = {"b": "bool", "iu": "integer", "biuf": "real", "biufOSU": "plain"}
@@ -255,19 +255,22 @@ def begun(run: Run, split: str) -> Run:
     if not (sizes["snapshot"] and sizes["member"]):
         raise RequestError(
             f"{run.name!r}: wanted a snapshot and a finite member in split {split!r}, "
-            f"got {sizes['snapshot']} and {sizes['member']}; {way_out(sizes)}"
+            f"got {sizes['snapshot']} and {sizes['member']}; {way_out(sizes, split)}"
         )
     return run
 
 
-def way_out(sizes: Mapping[Any, int]) -> str:
+def way_out(sizes: Mapping[Any, int], split: str) -> str:
     """Say what can be done about a run with too little to measure.
 
     Args:
         sizes: Snapshots, and members that stayed finite.
+        split: Of which examples.
     """
     if sizes["snapshot"] and not sizes["member"]:
         return "all members diverged; train them with a smaller learning rate"
+    if sizes["snapshot"] == 1 and split not in SPLITS:
+        return f"evaluate more snapshots of {split!r}, or resume the run"
     return "resume or grow the run"
 
 
