@@ -19,14 +19,15 @@ a standard error of 0.7 points. It takes about ten minutes on 2 cores.
 
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from cyclopts import App
-from joblib import Parallel, delayed
 from scipy.special import ndtri
 
 from experiments.documents import fill_in
@@ -173,8 +174,10 @@ def main(
 ) -> None:
     """Simulate, print and fill in."""
     cells = list(product(accuracies, members))
-    jobs = (delayed(covered)(*cell, draws, examples) for cell in cells)
-    found: list[list[Covered]] = [*Parallel(n_jobs=-1)(jobs)]  # pyright: ignore
+    # a fork of a process that runs JAX, as the tests do, may hang
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        jobs = [pool.submit(covered, *cell, draws, examples) for cell in cells]
+        found = [job.result() for job in jobs]
     text = f"{table(cells, found)}\n\n{verdict(found, draws)}"
     print(text)
     if document is not None:

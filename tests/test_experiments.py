@@ -1,6 +1,7 @@
 """Every experiment runs at its smoke size and prints a verdict for each criterion."""
 
 import re
+import subprocess
 import sys
 from itertools import product
 from pathlib import Path
@@ -14,7 +15,7 @@ from jaxorder.analysis import Interval
 from jaxorder.analysis.numbers import measure_split
 from jaxorder.analysis.scales import PLAIN
 from jaxorder.run.folder import Run
-from tests.conftest import cleanlab_rank
+from tests.conftest import ROOT, cleanlab_rank
 from tests.test_compare import FakeRun, fake_record
 
 
@@ -188,20 +189,20 @@ def test_judged_images_are_found_by_their_official_positions(
     assert 0 < low < high
 
 
-def test_coverage_fills_in_its_table(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_coverage_fills_in_its_table(tmp_path: Path) -> None:
     file = tmp_path / "it.md"
     file.write_text("before\n<!-- results -->\nold\n<!-- end of results -->\nafter\n")
-    few = [
-        "--draws=10",
-        "--examples=200",
-        "--accuracies=0.9",
-        "--members=4",
-        "--members=8",
-    ]
-    coverage.app([*few, "--document", str(file)])
-    printed = capsys.readouterr().out
+    few = ["--draws=10", "--examples=200", "--accuracies=0.9", "--members=4"]
+    # as a command, whose processes find what it defines
+    command = [sys.executable, "-m", "experiments.coverage", *few, "--members=8"]
+    done = subprocess.run(
+        [*command, "--document", str(file)],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    printed = done.stdout
     before, filled, after = re.split("<!-- .* -->\n", file.read_text())
     assert (before, after) == ("before\n", "after\n")
     assert filled.strip() == printed.strip()
