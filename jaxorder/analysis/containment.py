@@ -146,14 +146,19 @@ def _contained(
         odds = (both * none / sizes).sum(axis=1) / (one * other / sizes).sum(axis=1)
         share, chance = both.sum(axis=1) / learned, by_chance / learned
     unlearned = (one + none).sum(axis=1)
-    low, high = _jeffreys(share, learned)
+    low, high = jeffreys(share, learned)
     return Containment(threshold, share, chance, odds, learned, unlearned, low, high)
 
 
-def _jeffreys(
+def jeffreys(
     share: Float[np.ndarray, " threshold"], counted: Float[np.ndarray, " threshold"]
 ) -> tuple[Float[np.ndarray, " threshold"], Float[np.ndarray, " threshold"]]:
-    """Give the interval of a share of independent examples; it holds its ends."""
+    """Give the 95% interval of a share of independent examples; it holds its ends.
+
+    Args:
+        share: in [0, 1]; NaN gives NaN.
+        counted: of how many examples.
+    """
     there, missing = share * counted, (1 - share) * counted
     low, high = beta.ppf([[0.025], [0.975]], there + 0.5, missing + 0.5)
     return np.where(share == 0, 0.0, low), np.where(share == 1, 1.0, high)
@@ -221,6 +226,6 @@ def containment_of_halves(
     )
     learned = found.learned / turns
     # the turns are of the same examples
-    low, high = _jeffreys(found.share, learned)
+    low, high = jeffreys(found.share, learned)
     unlearned = found.unlearned / turns
     return found._replace(learned=learned, unlearned=unlearned, low=low, high=high)

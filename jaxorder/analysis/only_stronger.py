@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int, Shaped
 
-from jaxorder.analysis.containment import weaker_first
+from jaxorder.analysis.containment import jeffreys, weaker_first
 from jaxorder.analysis.inputs import Array, require
 from jaxorder.analysis.measures import tp_agreement
 from jaxorder.analysis.two_runs import Both, takes_two_runs
@@ -24,6 +24,9 @@ class OnlyStronger(NamedTuple):
         share: confirmed of those selected, in [0, 1]; NaN where none are.
         chance: what the share would be if, within each class, what the one half names
             said nothing about what the other does.
+        low: lower end of the share's 95% interval over other examples, with these
+            members; NaN where the share is.
+        high: its upper end.
     """
 
     example: Shaped[np.ndarray, " confirmed"]
@@ -31,6 +34,8 @@ class OnlyStronger(NamedTuple):
     confirmed: int
     share: float
     chance: float
+    low: float
+    high: float
 
 
 def _of_both(both: Both, **given: Any) -> OnlyStronger:
@@ -74,7 +79,8 @@ def only_stronger(
             stronger has one member, or the threshold is not in [0, 1).
 
     Reference:
-        After Hacohen et al. 2020; the halving is jaxorder's.
+        After Hacohen et al. 2020; the halving is jaxorder's. The interval is
+        Jeffreys', as in Brown, Cai and DasGupta 2001.
 
     Example:
         >>> weaker = np.array([[True, False, False, False]] * 2)
@@ -82,6 +88,8 @@ def only_stronger(
         >>> found = only_stronger(weaker, stronger, np.zeros(4))
         >>> found.example.tolist(), found.confirmed, found.chance
         ([1], 1, 0.25)
+        >>> found.selected, round(found.low, 3), round(found.high, 3)
+        (2, 0.061, 0.939)
     """
     first = require("weaker", weaker, "b", "member example")
     second = require("stronger", stronger, "b", "member example")
@@ -123,11 +131,14 @@ def _found(
     confirmed, selected = np.flatnonzero(one & other), int(np.count_nonzero(one))
     by_class = [np.bincount(group, weights=each) for each in (one, other)]
     expected = float((by_class[0] * by_class[1] / np.bincount(group)).sum())
-    nan = float("nan")
+    share = len(confirmed) / selected if selected else float("nan")
+    (low,), (high,) = jeffreys(np.array([share]), np.array([float(selected)]))
     return OnlyStronger(
         example=confirmed,
         selected=selected,
         confirmed=len(confirmed),
-        share=len(confirmed) / selected if selected else nan,
-        chance=expected / selected if selected else nan,
+        share=share,
+        chance=expected / selected if selected else float("nan"),
+        low=float(low),
+        high=float(high),
     )

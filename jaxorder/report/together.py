@@ -58,8 +58,8 @@ def only_words(pair: PairAgreement) -> str:
         return f"half of {pair.stronger} names none"
     return (
         f"{only.confirmed:,} of the {only.selected:,} that half of {pair.stronger} "
-        f"names are confirmed by the other half, {percent(only.share)} (chance "
-        f"{percent(only.chance)})"
+        f"names are confirmed by the other half, {percent(only.share)} "
+        f"({percent(only.low)} to {percent(only.high)}; chance {percent(only.chance)})"
     )
 
 
