@@ -1,7 +1,7 @@
 """The ensembles that the claims share: described once, trained once, read by many.
 
-    python -m experiments.atlas plan|train --data-root DIR --records DIR [--scale cpu]
-        [--of mnist ...] [--names mlp ...]
+    python -m experiments.atlas --data-root DIR --records DIR [--scale cpu]
+        [--of mnist ...] [--names mlp ...] [--plan]
 
 DIR of the data holds `tfds/` (MNIST and Fashion-MNIST), `cifar10_jpeg/` and
 `newsgroups20/`. Every ensemble has random streams of its own, from a seed that its name
@@ -13,17 +13,20 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 import jaxorder as jo
 from jaxorder.config import RunConfig
+from jaxorder.config.study import StudyConfig
 from jaxorder.run.folder import Run, is_run
+from jaxorder.run.training import plan_study
 
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 Scale = Literal["smoke", "cpu", "paper"]
 Options = Mapping[str, Any]
+Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())]
 IMAGES = ("mnist", "fashion_mnist", "cifar10_jpeg")
 
 
@@ -142,33 +145,32 @@ def trained(config: RunConfig, records: Path) -> Run:
     return run
 
 
-@app.command
-def train(
+@app.default
+def main(
     *,
     records: Path,
     data_root: Path | None = None,
     scale: Scale = "cpu",
-    of: tuple[str, ...] = (*IMAGES, "newsgroups20"),
-    names: tuple[str, ...] = (),
+    of: Several = (*IMAGES, "newsgroups20"),
+    names: Several = (),
+    plan: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Train what is missing of the ensembles named, or of all."""
+    """Train what is missing of the ensembles named, or of all; or plan how long."""
     for data, each in chosen(of, names):
-        run = trained(config(data, each, scale, data_root), records / data)
-        spent = run.progress.train_seconds + run.progress.evaluate_seconds
-        print(f"{data}/{each}: {run.config.members} members, {spent:,.0f} s")
+        asked = config(data, each, scale, data_root)
+        seconds = planned(asked) if plan else spent(trained(asked, records / data))
+        print(f"{data}/{each}: {asked.members} members, {seconds:,.0f} s", flush=True)
 
 
-@app.command
-def plan(
-    *,
-    data_root: Path | None = None,
-    scale: Scale = "cpu",
-    of: tuple[str, ...] = (*IMAGES, "newsgroups20"),
-    names: tuple[str, ...] = (),
-) -> None:
-    """Print how long each would take, as measured."""
-    for data, each in chosen(of, names):
-        print(f"{data}/{each}: {jo.plan(config(data, each, scale, data_root))}")
+def planned(config: RunConfig) -> float:
+    """Estimate the seconds that an ensemble takes, by a trial."""
+    (work,) = plan_study(StudyConfig((config,)), "always")
+    return work.plan_document()["estimated_seconds"]
+
+
+def spent(run: Run) -> float:
+    """Return the seconds that an ensemble took."""
+    return run.progress.train_seconds + run.progress.evaluate_seconds
 
 
 def chosen(of: tuple[str, ...], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -255,16 +255,15 @@ def barred(
 
 
 def _told(run: Run) -> dict[str, Any]:
-    progress = run.progress
     return {
         "model": run.config.model,
-        "members": progress.finite,
+        "members": run.progress.finite,
         "epochs": run.config.epochs,
-        "snapshots": progress.snapshots,
+        "snapshots": run.progress.snapshots,
         "train_examples": run.document.data.train,
         "seed": run.config.seed,
         "test_accuracy": float(run.correct("test")[-1].mean()),
-        "seconds": progress.train_seconds + progress.evaluate_seconds,
+        "seconds": atlas.spent(run),
     }
 
 

@@ -1,6 +1,7 @@
 """Each claim runs at its smoke size, and what it writes makes the page of results."""
 
 import json
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -62,6 +63,22 @@ def test_the_page_is_the_same_from_the_same_results(
     text = (tmp_path / "a" / "results.md").read_text()
     assert text.count("undecided") > len(MEASURES)
     assert "| not run |" in text
+
+
+@pytest.mark.slow
+def test_the_atlas_is_planned_and_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--of", "digits", "--names", "mlp", "mlp_linear", "--scale=smoke"]
+    for more in (["--plan"], []):
+        atlas.app([*asked, "--records", str(tmp_path), *more])
+        told = capsys.readouterr().out
+        assert re.findall(r"^digits/(\w+): 6 members, \d+ s$", told, re.MULTILINE) == [
+            "mlp",
+            "mlp_linear",
+        ]
+        there = [path.name for path in sorted((tmp_path / "digits").glob("*"))]
+        assert there == ([] if more else ["mlp", "mlp_linear"])
 
 
 def test_every_ensemble_has_streams_of_its_own() -> None:

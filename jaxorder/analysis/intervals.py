@@ -93,7 +93,7 @@ class Interval:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """Write a number with so many digits, or that it is undefined.
+    """Write a number rounded to some digits, or that it is undefined.
 
     Example:
         >>> number(0.876), number(-0.001), number(float("nan"))
@@ -314,7 +314,7 @@ def _ends(
     level: float,
     scale: Scale,
 ) -> tuple[float, float]:
-    """Go so many standard errors down and up on a scale, and return from there."""
+    """Go the same way down and up from the estimate on a scale, and return."""
     centre = float(scale.forward(np.array(estimate)))
     turned = tuple(scale.forward(values) for values in left_out)
     if not all(np.isfinite(values).all() for values in (centre, *turned)):

@@ -68,7 +68,7 @@ def intraclass(members: int) -> Scale:
     """Return the scale of an agreement of members that is at least -1 / (N - 1).
 
     With a member left out the agreement may be as low as -1 / (N - 2): the scale is of
-    so many members, so that each of these values is on it, too.
+    N - 1 members, so that each of these values is on it, too.
 
     Args:
         members: N, at least 1.
