@@ -9,6 +9,7 @@ from jaxorder.analysis.inputs import Array, require
 from jaxorder.analysis.intervals import (
     FEWEST,
     Interval,
+    deal,
     jackknife_interval,
     undefined,
 )
@@ -106,14 +107,11 @@ class _Given(NamedTuple):
         whole = self.figures()
         if members < 2 or np.isnan(whole[0]):
             return Excess(*[undefined(members)] * len(whole))
-        dealt = np.array_split(
-            np.random.default_rng(seed).permutation(examples), min(blocks, examples)
-        )
         every, all_examples = np.arange(members), np.arange(examples)
         by_member = [self.of_members(np.delete(every, i)).figures() for i in every]
         by_block = [
             self.of_examples(np.delete(all_examples, block)).figures()
-            for block in dealt
+            for block in deal(examples, blocks, seed)
         ]
         columns = zip(whole, np.array(by_member).T, np.array(by_block).T, strict=True)
         return Excess(

@@ -245,9 +245,7 @@ def jackknife_two_way(
         (5.5, 2.398)
     """
     every, whole = np.arange(members), np.arange(examples)
-    dealt = np.array_split(
-        np.random.default_rng(seed).permutation(examples), min(blocks, examples)
-    )
+    dealt = deal(examples, blocks, seed)
     by_member = [statistic(np.delete(every, i), whole) for i in every if members > 1]
     by_block = [statistic(every, np.delete(whole, b)) for b in dealt if len(dealt) > 1]
     return jackknife_interval(
@@ -256,6 +254,18 @@ def jackknife_two_way(
         np.array(by_block, float),
         level=level,
     )
+
+
+def deal(examples: int, blocks: int, seed: int) -> list[Int[np.ndarray, " block"]]:
+    """Deal examples at random into blocks, each of which a jackknife leaves out.
+
+    Args:
+        examples: how many there are.
+        blocks: into how many; at most as many as examples.
+        seed: of the dealing.
+    """
+    order = np.random.default_rng(seed).permutation(examples)
+    return np.array_split(order, min(blocks, examples))
 
 
 def jackknife_interval(

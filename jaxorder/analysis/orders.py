@@ -15,7 +15,7 @@ from jaxorder.analysis.correlation import (
 )
 from jaxorder.analysis.covariance import GatheredVariances
 from jaxorder.analysis.inputs import Array, require
-from jaxorder.analysis.intervals import FEWEST, Interval, jackknife_interval
+from jaxorder.analysis.intervals import FEWEST, Interval, deal, jackknife_interval
 from jaxorder.analysis.reliability import alpha, alpha_without, reliability
 from jaxorder.analysis.scales import FISHER, PLAIN, Scale
 
@@ -104,8 +104,8 @@ def compare_orders(
             f"blocks: wanted 0 or {FEWEST} to {a.shape[1]}, one an example, "
             f"got {blocks}"
         )
-    dealt = np.random.default_rng(seed).permutation(a.shape[1])
-    rest = (np.delete(dealt, slice(i, None, blocks)) for i in range(blocks))
+    dealt = deal(a.shape[1], blocks, seed) if blocks else []
+    rest = (np.delete(np.arange(a.shape[1]), block) for block in dealt)
     by_block = [_gathered(a[:, kept], b[:, kept]).compared() for kept in rest]
     return _gathered(a, b).compared(level, by_block)
 
