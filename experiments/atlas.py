@@ -10,7 +10,7 @@ gives. What is finished is not trained again, and what was interrupted goes on.
 
 import sys
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,8 +26,9 @@ from jaxorder.run.training import plan_study
 app = App(help=__doc__, help_format="plaintext", result_action="return_value")
 Scale = Literal["smoke", "cpu", "paper"]
 Options = Mapping[str, Any]
-Several = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())]
-IMAGES = ("mnist", "fashion_mnist", "cifar10_jpeg")
+Data = Literal["mnist", "fashion_mnist", "cifar10_jpeg", "newsgroups20", "digits"]
+_SEVERAL = Parameter(consume_multiple=True, negative=())
+IMAGES: tuple[Data, ...] = ("mnist", "fashion_mnist", "cifar10_jpeg")
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,8 @@ def main(
     records: Path,
     data_root: Path | None = None,
     scale: Scale = "cpu",
-    of: Several = (*IMAGES, "newsgroups20"),
-    names: Several = (),
+    of: Annotated[tuple[Data, ...], _SEVERAL] = (*IMAGES, "newsgroups20"),
+    names: Annotated[tuple[str, ...], _SEVERAL] = (),
     plan: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Train what is missing of the ensembles named, or of all; or plan how long."""
@@ -173,7 +174,7 @@ def spent(run: Run) -> float:
     return run.progress.train_seconds + run.progress.evaluate_seconds
 
 
-def chosen(of: tuple[str, ...], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def chosen(of: Iterable[str], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Give the data sets and ensembles that are named; all where none is."""
     for data in of:
         for name in ensembles(data):

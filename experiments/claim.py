@@ -8,6 +8,7 @@ figures, so that nothing depends on records that are gone.
 import json
 import platform
 import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -200,7 +201,7 @@ def claim(name: str, about: str | None, measure: Measure) -> App:
     @app.default
     def main(
         *,
-        data: str,
+        data: atlas.Data,
         records: Path,
         data_root: Path | None = None,
         scale: atlas.Scale = "cpu",
@@ -210,6 +211,8 @@ def claim(name: str, about: str | None, measure: Measure) -> App:
         known = criteria()
         study = Study(data, scale, data_root, records)
         found = list(measure(study, known[name], known["rules"]))
+        if not found:
+            sys.exit(f"{name}: asks for no ensemble of {data}; see criteria.toml")
         for cell in found:
             reasons = f" ({'; '.join(cell.reasons)})" if cell.reasons else ""
             print(f"{name} {data} {cell.of}: {cell.primary.text(3)}{reasons}")

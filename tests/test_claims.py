@@ -81,6 +81,14 @@ def test_the_atlas_is_planned_and_trained(
         assert there == ([] if more else ["mlp", "mlp_linear"])
 
 
+def test_a_claim_is_refused_where_it_asks_for_nothing(tmp_path: Path) -> None:
+    app = claim("text", None, same_architecture.measure)
+    asked = ["--data=digits", "--records", str(tmp_path), "--scale=smoke"]
+    with pytest.raises(SystemExit, match="text: asks for no ensemble of digits"):
+        app([*asked, "--results", str(tmp_path / "results")])
+    assert not list(tmp_path.iterdir())
+
+
 def test_every_ensemble_has_streams_of_its_own() -> None:
     seeds = {
         (data, name): atlas.config(data, name, "cpu", Path("data")).seed
